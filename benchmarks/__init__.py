@@ -1,0 +1,1 @@
+"""Benchmarks: ``python -m benchmarks [NAME…]``; the sandbox is the server, figures are ratios."""

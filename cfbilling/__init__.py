@@ -1,0 +1,57 @@
+"""Cloudflare billing and usage data for asyncio: exact to the last cent, streamed, fast."""
+
+from cfbilling._version import __version__
+from cfbilling.chunk import DateChunk
+from cfbilling.client import BillingClient
+from cfbilling.clock import Clock
+from cfbilling.credentials import ApiKey, ApiToken, Credentials, credentials_from_env
+from cfbilling.errors import (
+    ApiError,
+    AuthenticationError,
+    BillingError,
+    ConfigurationError,
+    DecodeError,
+    ErrorDetail,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    ResponseTooLarge,
+    ServerError,
+    TransportError,
+)
+from cfbilling.options import RetryPolicy, Timeouts
+from cfbilling.records import BillingProfile, PaygoRecord, UsageRecord
+from cfbilling.splitter import split_range
+from cfbilling.streams import RecordStream
+
+__all__ = [
+    "ApiError",
+    "ApiKey",
+    "ApiToken",
+    "AuthenticationError",
+    "BillingClient",
+    "BillingError",
+    "BillingProfile",
+    "Clock",
+    "ConfigurationError",
+    "Credentials",
+    "DateChunk",
+    "DecodeError",
+    "ErrorDetail",
+    "InvalidRequest",
+    "NotFound",
+    "PaygoRecord",
+    "PermissionDenied",
+    "RateLimited",
+    "RecordStream",
+    "ResponseTooLarge",
+    "RetryPolicy",
+    "ServerError",
+    "Timeouts",
+    "TransportError",
+    "UsageRecord",
+    "__version__",
+    "credentials_from_env",
+    "split_range",
+]

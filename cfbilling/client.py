@@ -1,0 +1,282 @@
+"""`BillingClient`: wires the parts together; one short method for each endpoint, no logic."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import aiohttp
+
+from cfbilling._version import __version__
+from cfbilling.clock import Clock
+from cfbilling.credentials import ApiKey, ApiToken, Credentials, credentials_from_env
+from cfbilling.decoding import RecordDecoder
+from cfbilling.endpoints import ENDPOINTS, request_for
+from cfbilling.errors import ConfigurationError
+from cfbilling.events import LoggingObserver, Observer
+from cfbilling.fetching import Fetcher
+from cfbilling.options import Limits, RetryPolicy, Timeouts
+from cfbilling.planning import Widths, meant_range
+from cfbilling.records import BillingProfile, ChargeRecord, PaygoRecord, UsageRecord
+from cfbilling.session import HttpSession, checked_base_url
+from cfbilling.splitter import Moment
+from cfbilling.streams import RecordStream, StreamSource
+from cfbilling.tasks import Tasks
+
+__all__ = ["BillingClient"]
+
+R = TypeVar("R", bound=ChargeRecord)
+
+_BASE_URL = "https://api.cloudflare.com/client/v4"
+
+
+class BillingClient:
+    """Billing and usage data of Cloudflare accounts, as typed records.
+
+    An async context manager; everything else needs it entered. It may be shared by all tasks of
+    one event loop.
+
+    Args:
+        credentials: An `ApiToken` or an `ApiKey`; by default `credentials_from_env`.
+        base_url: Where the API is; by default ``CLOUDFLARE_BASE_URL``, else the vendor's. Plain
+            ``http`` is accepted for loopback only.
+        retry: When to try again, and how long to wait.
+        concurrency: Requests in flight, and chunks that a stream fetches ahead.
+        chunk_days: The longest date range of one request, 1 to 31 days.
+        timeout: `Timeouts`, or one number of seconds for connecting and for reading.
+        session: An aiohttp session to use; it is never closed here.
+        observer: Called with each event; by default they are logged (``cfbilling.events``).
+        trace_configs: aiohttp's tracing hooks, for the session that the client opens itself.
+        max_response_bytes: The longest body that is accepted, counted after decompression.
+        clock: What dates and waits; for tests.
+
+    Raises:
+        ConfigurationError: For an argument that cannot be right; it names the argument.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials | None = None,
+        *,
+        base_url: str | None = None,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        concurrency: int = 8,
+        chunk_days: int = 31,
+        timeout: Timeouts | float = Timeouts(),  # noqa: B008 - frozen
+        session: aiohttp.ClientSession | None = None,
+        observer: Observer | None = None,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
+        max_response_bytes: int = Limits().max_response_bytes,
+        clock: Clock = Clock(),  # noqa: B008 - frozen
+    ) -> None:
+        self._credentials = credentials_from_env() if credentials is None else credentials
+        if not isinstance(self._credentials, ApiToken | ApiKey):
+            raise ConfigurationError("credentials must be an ApiToken or an ApiKey")
+        if not isinstance(retry, RetryPolicy):
+            raise ConfigurationError("retry must be a RetryPolicy")
+        if session is not None and trace_configs:
+            raise ConfigurationError("trace_configs belong to the session: give them to it")
+        self._base_url = checked_base_url(
+            base_url or os.environ.get("CLOUDFLARE_BASE_URL", "").strip() or _BASE_URL
+        )
+        self._limits = Limits(
+            concurrency=concurrency, chunk_days=chunk_days, max_response_bytes=max_response_bytes
+        )
+        self._retry = retry
+        self._clock = clock
+        self._observer = observer or LoggingObserver()
+        self._session = HttpSession(
+            f"cfbilling/{__version__}",
+            Timeouts.of(timeout),
+            concurrency,
+            borrowed=session,
+            trace_configs=trace_configs,
+        )
+        self._widths = Widths(chunk_days)
+        self._tasks = Tasks()
+        self._decoders: dict[type[ChargeRecord], RecordDecoder[Any]] = {}
+        self._fetcher: Fetcher | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session.open()
+        self._fetcher = Fetcher(
+            self._session,
+            self._base_url,
+            self._credentials,
+            policy=self._retry,
+            limits=self._limits,
+            observer=self._observer,
+            clock=self._clock,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End all that is under way and close the session, if it is ours."""
+        await self._tasks.end()
+        if self._fetcher is not None:
+            self._fetcher.close()
+            self._fetcher = None
+        await self._session.close()
+
+    async def billing_profile(self, account_id: str) -> BillingProfile:
+        """Return who pays for an account and how.
+
+        Vendor's document: Billing Profile Details, ``GET /accounts/{id}/billing/profile``.
+
+        Args:
+            account_id: 32 lower-case hexadecimal digits.
+
+        Raises:
+            ConfigurationError: For an id that is none, or a client that is not entered.
+            ApiError: If the service refuses.
+            TransportError: If no whole answer came, with all retries.
+            DecodeError: If the answer is no profile.
+        """
+        request = request_for(ENDPOINTS["billing_profile"], account_id)
+        return await self._entered().fetch_object(request, BillingProfile)
+
+    def usage(
+        self,
+        account_id: str,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        *,
+        metric: str | None = None,
+    ) -> RecordStream[UsageRecord]:
+        """Stream an account's usage, one record for each billable metric and UTC day.
+
+        Vendor's document: Get Account Usage (Version 2, Alpha, Restricted),
+        ``GET /accounts/{id}/billable/usage``.
+
+        Args:
+            account_id: 32 lower-case hexadecimal digits.
+            start: The first moment inside: a date (midnight UTC), an aware datetime or ISO 8601
+                text. Without it, the service gives the current month through today.
+            end: The first moment outside, of the same kind; by default, the end of today (UTC).
+            metric: The one billable metric wanted, at most 128 characters.
+
+        Returns:
+            The records whose charge period starts in ``[start, end)``.
+
+        Raises:
+            ConfigurationError: At once, for an argument that cannot be right or a client that is
+                not entered. All else is raised while iterating: `ApiError`, `TransportError`,
+                `DecodeError`, `ResponseTooLarge`.
+        """
+        return self._stream("usage", UsageRecord, account_id, start, end, metric=metric)
+
+    def organization_usage(
+        self,
+        organization_id: str,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        *,
+        metric: str | None = None,
+    ) -> RecordStream[UsageRecord]:
+        """Stream the usage of every account of an organization, like `usage` otherwise.
+
+        An organization that does not exist gives no records and no error.
+
+        Vendor's document: Get Organization Usage (Version 2, Alpha, Restricted),
+        ``GET /organizations/{id}/billable/usage``.
+
+        Args:
+            organization_id: 32 lower-case hexadecimal digits.
+            start: As in `usage`.
+            end: As in `usage`.
+            metric: As in `usage`.
+
+        Returns:
+            The records whose charge period starts in ``[start, end)``.
+
+        Raises:
+            ConfigurationError: As in `usage`, and the rest while iterating as there.
+        """
+        return self._stream(
+            "organization_usage", UsageRecord, organization_id, start, end, metric=metric
+        )
+
+    def paygo_usage(
+        self, account_id: str, start: Moment | None = None, end: Moment | None = None
+    ) -> RecordStream[PaygoRecord]:
+        """Stream an account's pay-as-you-go usage; the range goes out in one request.
+
+        Vendor's document: Get PayGo Account Billable Usage (Version 1, Alpha),
+        ``GET /accounts/{id}/paygo-usage``.
+
+        Args:
+            account_id: 32 lower-case hexadecimal digits.
+            start: As in `usage`; without it, the service gives the current billing period.
+            end: As in `usage`.
+
+        Returns:
+            The records whose charge period starts in ``[start, end)``.
+
+        Raises:
+            ConfigurationError: As in `usage`, and the rest while iterating as there.
+        """
+        return self._stream("paygo_usage", PaygoRecord, account_id, start, end)
+
+    def paygo_usage_beta(
+        self, account_id: str, start: Moment | None = None, end: Moment | None = None
+    ) -> RecordStream[PaygoRecord]:
+        """Stream an account's pay-as-you-go usage from the beta endpoint: fewer fields.
+
+        Vendor's document: Get PayGo Account Billable Usage (Beta),
+        ``GET /accounts/{id}/billing/usage/paygo``.
+
+        Args:
+            account_id: 32 lower-case hexadecimal digits.
+            start: As in `paygo_usage`.
+            end: As in `paygo_usage`.
+
+        Returns:
+            The records whose charge period starts in ``[start, end)``.
+
+        Raises:
+            ConfigurationError: As in `usage`, and the rest while iterating as there.
+        """
+        return self._stream("paygo_usage_beta", PaygoRecord, account_id, start, end)
+
+    def _entered(self) -> Fetcher:
+        if self._fetcher is None:
+            raise ConfigurationError("the client is not open: use it inside 'async with'")
+        return self._fetcher
+
+    def _decoder(self, record_type: type[R]) -> RecordDecoder[R]:
+        if record_type not in self._decoders:
+            self._decoders[record_type] = RecordDecoder(record_type)
+        return self._decoders[record_type]
+
+    def _stream(
+        self,
+        endpoint: str,
+        record_type: type[R],
+        scope_id: str,
+        start: Moment | None,
+        end: Moment | None,
+        *,
+        metric: str | None = None,
+    ) -> RecordStream[R]:
+        whole = meant_range(start, end, self._clock.now())
+        return RecordStream(
+            StreamSource(
+                request=request_for(ENDPOINTS[endpoint], scope_id, whole, metric),
+                decoder=self._decoder(record_type),
+                fetcher=self._entered(),
+                widths=self._widths,
+                tasks=self._tasks,
+                ahead=self._limits.concurrency,
+                observer=self._observer,
+            )
+        )

@@ -1,0 +1,218 @@
+"""Bytes to records: the twin first, and the one cattrs converter for whatever it refuses.
+
+The converter is the tolerant one of the two: fields that it does not know go to ``extra``,
+missing ones become ``None``, and an error says what is wrong and where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any, Generic, NoReturn, TypeVar
+
+import attrs
+import cattrs
+import msgspec
+from cattrs.gen import make_dict_structure_fn, override
+
+from cfbilling.errors import DecodeError
+from cfbilling.records import Record
+from cfbilling.twin import AwareDatetime, Batch, Refused, Twin, exact_decimal
+
+__all__ = ["RecordDecoder", "decode_object", "encode"]
+
+R = TypeVar("R", bound=Record)
+
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Refused)
+_KINDS = {str: "text", bool: "a boolean", dict: "an object", list: "an array", type(None): "null"}
+
+
+class _WrongValue(Exception):
+    pass
+
+
+def _expected(wanted: str, value: object) -> NoReturn:
+    # The value stays out of the message: records and profiles hold personal data.
+    raise _WrongValue(f"expected {wanted}, got {_KINDS.get(type(value), 'a number')}")
+
+
+@cache
+def _any_json() -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(float_hook=exact_decimal)
+
+
+@cache
+def _exact_json() -> msgspec.json.Encoder:
+    return msgspec.json.Encoder(decimal_format="number")
+
+
+def _text(value: object, _: type) -> str:
+    return value if isinstance(value, str) else _expected("text", value)
+
+
+def _truth(value: object, _: type) -> bool:
+    return value if isinstance(value, bool) else _expected("a boolean", value)
+
+
+def _number(value: object, _: type) -> Decimal:
+    if isinstance(value, Decimal):
+        return value
+    return Decimal(value) if type(value) is int else _expected("a number", value)
+
+
+def _number_in_text(value: object, _: type) -> Decimal | None:
+    if value is None:
+        return None
+    text = _text(value, str)
+    try:
+        # Only what JSON calls a number: Decimal itself would take "NaN", "1_0" and " 1".
+        return _number(_any_json().decode(text), Decimal)
+    except (*_UNREADABLE, _WrongValue):
+        raise _WrongValue("expected a number in text, got other text") from None
+
+
+def _moment(value: object, _: type) -> datetime:
+    text = value if isinstance(value, str) else _expected("a date-time", value)
+    try:
+        return msgspec.convert(text, AwareDatetime)
+    except msgspec.ValidationError:
+        raise _WrongValue("expected a date-time with an offset (RFC 3339)") from None
+
+
+def _tags(value: object, _: type) -> dict[str, str | bool]:
+    if not isinstance(value, dict):
+        _expected("an object", value)
+    for tag in value.values():
+        if not isinstance(tag, str | bool):
+            _expected("text or true", tag)
+    return value
+
+
+def _structure_hook(converter: cattrs.Converter, record_type: type[R]) -> Any:
+    names = record_type.wire_names
+    known = frozenset(names.values())
+    overrides: dict[str, Any] = {
+        name: override(
+            rename=wire_name,
+            struct_hook=_number_in_text if name in record_type.strings_with_numbers else None,
+        )
+        for name, wire_name in names.items()
+    }
+    structure_known = make_dict_structure_fn(
+        record_type, converter, extra=override(omit=True), **overrides
+    )
+
+    def structure(wire: object, _: type[R]) -> R:
+        if not isinstance(wire, dict):
+            _expected("an object", wire)
+        record = structure_known(wire, record_type)
+        extra = {name: value for name, value in wire.items() if name not in known}
+        return attrs.evolve(record, extra=extra) if extra else record
+
+    return structure
+
+
+@cache
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=True)
+    converter.register_structure_hook(str, _text)
+    converter.register_structure_hook(bool, _truth)
+    converter.register_structure_hook(Decimal, _number)
+    converter.register_structure_hook(datetime, _moment)
+    converter.register_structure_hook_func(lambda cls: cls == Mapping[str, str | bool], _tags)
+    converter.register_structure_hook_factory(
+        lambda cls: isinstance(cls, type) and issubclass(cls, Record),
+        lambda cls: _structure_hook(converter, cls),
+    )
+    converter.register_unstructure_hook_func(
+        lambda cls: isinstance(cls, type) and issubclass(cls, Record), Record.to_wire
+    )
+    return converter
+
+
+def _structure(wire: object, record_type: type[R], path: str) -> R:
+    try:
+        return _converter().structure(wire, record_type)
+    except _WrongValue as error:
+        raise DecodeError(str(error), path) from None
+    except cattrs.ClassValidationError as group:
+        problem, note = group.group_exceptions()[0][0]
+        wire_name = record_type.wire_names[note.name]
+        raise DecodeError(str(problem), f"{path}.{wire_name}") from group
+
+
+def _json(text: bytes | msgspec.Raw, path: str) -> Any:
+    try:
+        return _any_json().decode(text)
+    except UnicodeDecodeError:
+        # Its representation would show the body.
+        raise DecodeError("text is not UTF-8", path) from None
+    except RecursionError:
+        raise DecodeError("JSON is nested too deeply", path) from None
+    except (msgspec.MsgspecError, Refused) as error:
+        raise DecodeError(str(error), path) from error
+
+
+def decode_object(text: bytes | msgspec.Raw, record_type: type[R]) -> R:
+    """Decode a ``result`` that is one object.
+
+    Raises:
+        DecodeError: If it is not JSON, or a field has a wrong type; it names the path.
+    """
+    return _structure(_json(text, "result"), record_type, "result")
+
+
+def encode(record: Record) -> bytes:
+    """Return the record as the JSON that the service would send, each number digit for digit."""
+    return _exact_json().encode(_converter().unstructure(record))
+
+
+def _required_names(record_type: type[Record]) -> dict[str, str]:
+    return {
+        field.name: record_type.wire_names[field.name]
+        for field in attrs.fields(record_type)
+        if field.metadata.get("required")
+    }
+
+
+class RecordDecoder(Generic[R]):
+    """Decodes the slices of one record type."""
+
+    def __init__(self, record_type: type[R]) -> None:
+        self._record_type = record_type
+        self._twin = Twin(record_type)
+
+    def decode(self, text: bytes, first_index: int = 0) -> Batch[R]:
+        """Decode a JSON array of records.
+
+        Args:
+            text: The array.
+            first_index: What ``result`` has before it, so that an error names the right place.
+
+        Raises:
+            DecodeError: If the text is no JSON array of records; it names what and where.
+        """
+        try:
+            return self._twin.decode(text)
+        except _UNREADABLE:
+            return self.decode_tolerantly(text, first_index)
+
+    def decode_tolerantly(self, text: bytes, first_index: int = 0) -> Batch[R]:
+        """Decode like `decode`, by the converter alone."""
+        rows = _json(text, f"result[{first_index}:]")
+        if not isinstance(rows, list):
+            raise DecodeError(
+                f"expected an array, got {_KINDS.get(type(rows), 'a number')}", "result"
+            )
+        records = [
+            _structure(row, self._record_type, f"result[{index}]")
+            for index, row in enumerate(rows, first_index)
+        ]
+        missing = frozenset(
+            wire_name
+            for name, wire_name in _required_names(self._record_type).items()
+            if any(getattr(record, name) is None for record in records)
+        )
+        return Batch(records, missing)

@@ -1,0 +1,191 @@
+"""Every exception that this package raises.
+
+    BillingError
+    ├── ConfigurationError      the caller: a bad argument, a bad environment, a closed client
+    ├── TransportError          the wire: no connection, a timeout, a broken or corrupt body
+    ├── DecodeError             the data: malformed JSON, a wrong type, a wrong shape
+    ├── ResponseTooLarge        the data: more bytes than ``max_response_bytes``
+    └── ApiError                the service refused
+        ├── InvalidRequest      400 and the other 4xx
+        ├── AuthenticationError 401, or code 10000 or 9109 with any status
+        ├── PermissionDenied    403
+        ├── NotFound            404
+        ├── RateLimited         429, or code 10040 or 971
+        └── ServerError         5xx, 408, 425
+
+The facts are attributes, the sentence is only for people. Nothing secret is among them, and
+the exception that led to one of these is its ``__cause__``.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import attrs
+
+from cfbilling.chunk import DateChunk
+
+__all__ = [
+    "ApiError",
+    "AuthenticationError",
+    "BillingError",
+    "ConfigurationError",
+    "DecodeError",
+    "ErrorDetail",
+    "InvalidRequest",
+    "NotFound",
+    "PermissionDenied",
+    "RateLimited",
+    "ResponseTooLarge",
+    "ServerError",
+    "TransportError",
+]
+
+
+@attrs.frozen
+class ErrorDetail:
+    """One entry of the envelope's ``errors``, as the service sent it.
+
+    Attributes:
+        message: The service's own sentence.
+        code: The service's number for it, when it sent one.
+        documentation_url: Where the vendor explains it, when it says so.
+        pointer: The place in the request that it is about, when it says so.
+    """
+
+    message: str
+    code: int | None = None
+    documentation_url: str | None = None
+    pointer: str | None = None
+
+    def __str__(self) -> str:
+        return self.message if self.code is None else f"{self.code}: {self.message}"
+
+
+class BillingError(Exception):
+    """The root of everything that this package raises.
+
+    Attributes:
+        status: The HTTP status, when a response arrived.
+        errors: The envelope's errors, in order.
+        ray_id: The ``cf-ray`` header: what the vendor's support asks for.
+        endpoint: The name of the endpoint, such as ``usage``.
+        scope_id: The account or organization that was asked about.
+        chunk: The date range of the request.
+        retry_after: Seconds that the service asked to wait.
+        attempts: How many attempts had failed when this error was raised.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        errors: tuple[ErrorDetail, ...] = (),
+        ray_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.errors = errors
+        self.ray_id = ray_id
+        self.retry_after = retry_after
+        self.endpoint: str | None = None
+        self.scope_id: str | None = None
+        self.chunk: DateChunk | None = None
+        self.attempts: int | None = None
+
+    def during(self, *, endpoint: str, scope_id: str, chunk: DateChunk | None) -> Self:
+        """Add which request it was, known one layer above the one that raises."""
+        self.endpoint, self.scope_id, self.chunk = endpoint, scope_id, chunk
+        return self
+
+    def answered(self, status: int, ray_id: str | None) -> Self:
+        """Add which response it was, known one layer above the one that raises."""
+        self.status, self.ray_id = status, ray_id
+        return self
+
+    @property
+    def codes(self) -> tuple[int, ...]:
+        """The codes among ``errors``, in order."""
+        return tuple(detail.code for detail in self.errors if detail.code is not None)
+
+    def __str__(self) -> str:
+        facts = {
+            "status": self.status,
+            "endpoint": self.endpoint,
+            "scope": self.scope_id,
+            "chunk": self.chunk,
+            "retry after (s)": self.retry_after,
+            "attempts": self.attempts,
+            "ray": self.ray_id,
+        }
+        told = ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
+        return f"{self.message} ({told})" if told else self.message
+
+
+class ConfigurationError(BillingError, ValueError):
+    """An argument or an environment variable is wrong; no request was sent."""
+
+
+class TransportError(BillingError):
+    """The request or its answer did not get through whole.
+
+    Attributes:
+        transient: Whether another attempt may help. A certificate that does not verify, for
+            example, is not transient.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, transient: bool = True) -> None:
+        super().__init__(message, status=status)
+        self.transient = transient
+
+
+class DecodeError(BillingError):
+    """A whole answer arrived that is not what the service documents.
+
+    Attributes:
+        problem: What is wrong.
+        path: Where, such as ``result[3].ConsumedQuantity``.
+    """
+
+    def __init__(self, problem: str, path: str = "", *, status: int | None = None) -> None:
+        super().__init__(f"{problem} @ {path}" if path else problem, status=status)
+        self.problem = problem
+        self.path = path
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str], dict[str, object]]:
+        return type(self), (self.problem, self.path), self.__dict__
+
+
+class ResponseTooLarge(BillingError):
+    """A body grew past ``max_response_bytes``, counted after decompression."""
+
+
+class ApiError(BillingError):
+    """The service answered, and the answer is no."""
+
+
+class InvalidRequest(ApiError):
+    """The service does not accept the request: 400 and the other 4xx."""
+
+
+class AuthenticationError(ApiError):
+    """The credentials are missing, wrong, expired or revoked."""
+
+
+class PermissionDenied(ApiError):
+    """The credentials are valid, but not for this."""
+
+
+class NotFound(ApiError):
+    """There is no such account or endpoint, or not for these credentials."""
+
+
+class RateLimited(ApiError):
+    """The quota is used up; ``retry_after`` says for how long, when the service did."""
+
+
+class ServerError(ApiError):
+    """The service failed: 5xx, and the two 4xx that ask to try again (408, 425)."""

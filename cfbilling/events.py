@@ -1,0 +1,170 @@
+"""What happens, as frozen facts for an observer; logging is the observer by default.
+
+No event holds anything secret or personal.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import attrs
+
+from cfbilling.chunk import DateChunk
+from cfbilling.errors import BillingError
+
+__all__ = [
+    "ChunkDone",
+    "ChunkNarrowed",
+    "ChunkReceived",
+    "Event",
+    "FieldMissing",
+    "LoggingObserver",
+    "Observer",
+    "RequestSent",
+    "RetryScheduled",
+    "StreamStarted",
+    "notify",
+]
+
+
+@attrs.frozen(kw_only=True)
+class Event:
+    """What each event tells.
+
+    Attributes:
+        endpoint: The name of the endpoint.
+        scope_id: The account or organization.
+        chunk: The date range that it is about; ``None`` when that is left to the service.
+    """
+
+    endpoint: str
+    scope_id: str
+    chunk: DateChunk | None
+
+
+@attrs.frozen(kw_only=True)
+class StreamStarted(Event):
+    """A stream began to fetch; its ``chunk`` is the whole range.
+
+    Attributes:
+        chunks: How many chunks it plans to ask for.
+    """
+
+    chunks: int
+
+
+@attrs.frozen(kw_only=True)
+class RequestSent(Event):
+    """A request goes out.
+
+    Attributes:
+        attempt: 1 for the first time.
+    """
+
+    attempt: int
+
+
+@attrs.frozen(kw_only=True)
+class RetryScheduled(Event):
+    """An attempt failed, and another follows.
+
+    Attributes:
+        attempt: Which attempt failed.
+        wait: Seconds until the next.
+        asked: Whether the service asked for that wait.
+        error: Why the attempt failed.
+    """
+
+    attempt: int
+    wait: float
+    asked: bool
+    error: BillingError
+
+
+@attrs.frozen(kw_only=True)
+class ChunkReceived(Event):
+    """A chunk arrived whole and is verified.
+
+    Attributes:
+        wire_bytes: Length of its body as sent.
+        body_bytes: Length of its body after decompression.
+        seconds: From sending the request to the body's end.
+    """
+
+    wire_bytes: int
+    body_bytes: int
+    seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class ChunkNarrowed(Event):
+    """The service refused a full-width chunk as too long; narrower ones come now.
+
+    Attributes:
+        max_days: The longest chunk from now on, in days.
+    """
+
+    max_days: int
+
+
+@attrs.frozen(kw_only=True)
+class ChunkDone(Event):
+    """A chunk's last record was delivered.
+
+    Attributes:
+        records: How many records it delivered.
+        outside: How many it dropped because a neighbouring chunk owns them.
+        longest_slice: The longest time that decoding one slice took, in seconds.
+    """
+
+    records: int
+    outside: int
+    longest_slice: float
+
+
+@attrs.frozen(kw_only=True)
+class FieldMissing(Event):
+    """A required field was absent or null: said once per stream and field.
+
+    Attributes:
+        field: Its name on the wire.
+    """
+
+    field: str
+
+
+Observer = Callable[[Event], None]
+"""Gets each event as it happens, on the event loop: it must not block."""
+
+_LEVELS = {
+    RetryScheduled: logging.WARNING,
+    FieldMissing: logging.WARNING,
+    ChunkNarrowed: logging.INFO,
+}
+
+
+class LoggingObserver:
+    """Writes each event to the logger ``cfbilling.events``.
+
+    Retries and missing fields are warnings, what changes the plan is info, the rest is debug.
+    """
+
+    def __init__(self) -> None:
+        self._logger = logging.getLogger("cfbilling.events")
+
+    def __call__(self, event: Event) -> None:
+        """Log *event*."""
+        level = _LEVELS.get(type(event), logging.DEBUG)
+        if self._logger.isEnabledFor(level):
+            facts = attrs.asdict(event, recurse=False)
+            told = " ".join(f"{name}={value}" for name, value in facts.items())
+            self._logger.log(level, "%s %s", type(event).__name__, told)
+
+
+def notify(observer: Observer, event: Event) -> None:
+    """Tell the observer; one that fails is logged and disturbs nothing else."""
+    try:
+        observer(event)
+    except Exception:
+        logging.getLogger("cfbilling").exception("the observer failed on %s", type(event).__name__)

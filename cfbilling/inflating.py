@@ -1,0 +1,176 @@
+"""Content codings: received bytes to plain bytes, never more than a bounded piece at a time.
+
+A few kilobytes of gzip can be megabytes of JSON. Whoever inflates a received piece in one go
+stalls the event loop and holds all of it in memory; here the caller gets a turn between pieces.
+"""
+
+from __future__ import annotations
+
+import importlib
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
+from typing import Any, Protocol
+
+from cfbilling.errors import DecodeError, TransportError
+
+__all__ = ["Codings", "Inflater"]
+
+_PIECE = 64 * 1024
+_GZIP_WBITS = 16 + zlib.MAX_WBITS
+_LOW_NIBBLE = 0x0F
+_ZLIB_METHOD = 8
+
+
+class Inflater(Protocol):
+    """One body's content coding."""
+
+    def inflate(self, data: bytes) -> Iterator[bytes]:
+        """Yield the plain bytes of what was received, in bounded pieces.
+
+        Raises:
+            TransportError: If the data is corrupt.
+        """
+        ...
+
+    def finish(self) -> None:
+        """Verify that the coded data came to its own end.
+
+        Raises:
+            TransportError: If it ends early.
+        """
+        ...
+
+
+class _Identity:
+    def inflate(self, data: bytes) -> Iterator[bytes]:
+        for begin in range(0, len(data), _PIECE):
+            yield data[begin : begin + _PIECE]
+
+    def finish(self) -> None:
+        """Accept any end: only the JSON inside can tell."""
+
+
+class _Zlib:
+    """Gzip (also of several members) and deflate (with or without the zlib wrapper)."""
+
+    def __init__(self, coding: str) -> None:
+        self._coding = coding
+        self._stream: Any = None
+
+    def _wbits(self, first: int) -> int:
+        if self._coding == "gzip":
+            return _GZIP_WBITS
+        return zlib.MAX_WBITS if first & _LOW_NIBBLE == _ZLIB_METHOD else -zlib.MAX_WBITS
+
+    def inflate(self, data: bytes) -> Iterator[bytes]:
+        piece = b""
+        while data or len(piece) == _PIECE:
+            if self._stream is None or (self._stream.eof and data):
+                self._stream = zlib.decompressobj(self._wbits(data[0]))
+            try:
+                piece = self._stream.decompress(data, _PIECE)
+            except zlib.error as error:
+                raise TransportError(f"the {self._coding} body is corrupt") from error
+            data = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
+            if piece:
+                yield piece
+
+    def finish(self) -> None:
+        if self._stream is not None and not self._stream.eof:
+            raise TransportError(f"the {self._coding} body ends early")
+
+
+class _Zstd:
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+        self._stream: Any = None
+
+    def inflate(self, data: bytes) -> Iterator[bytes]:
+        piece = b""
+        while data or len(piece) == _PIECE:
+            if self._stream is None or (self._stream.eof and data):
+                self._stream = self._module.ZstdDecompressor()
+            try:
+                piece = self._stream.decompress(data, _PIECE)
+            except self._module.ZstdError as error:
+                raise TransportError("the zstd body is corrupt") from error
+            data = self._stream.unused_data if self._stream.eof else b""
+            if piece:
+                yield piece
+
+    def finish(self) -> None:
+        if self._stream is not None and not self._stream.eof:
+            raise TransportError("the zstd body ends early")
+
+
+class _Brotli:
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+        self._stream = module.Decompressor()
+        self._began = False
+
+    def inflate(self, data: bytes) -> Iterator[bytes]:
+        self._began = True
+        while data or not self._stream.can_accept_more_data():
+            try:
+                piece = self._stream.process(data, output_buffer_limit=_PIECE)
+            except self._module.error as error:
+                raise TransportError("the br body is corrupt") from error
+            data = b""
+            if piece:
+                yield piece
+
+    def finish(self) -> None:
+        if self._began and not self._stream.is_finished():
+            raise TransportError("the br body ends early")
+
+
+def _first_module(*names: str) -> ModuleType | None:
+    for name in names:
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    return None
+
+
+def _makers() -> Mapping[str, Callable[[], Inflater]]:
+    makers: dict[str, Callable[[], Inflater]] = {
+        "gzip": lambda: _Zlib("gzip"),
+        "deflate": lambda: _Zlib("deflate"),
+    }
+    brotli = _first_module("brotli")
+    # Older releases cannot bound what they return for a piece.
+    if brotli is not None and hasattr(brotli.Decompressor, "can_accept_more_data"):
+        makers["br"] = lambda: _Brotli(brotli)
+    zstd = _first_module("compression.zstd", "backports.zstd")
+    if zstd is not None:
+        makers["zstd"] = lambda: _Zstd(zstd)
+    return makers
+
+
+class Codings:
+    """The content codings that this installation can inflate.
+
+    Attributes:
+        accept_encoding: The header that asks for them.
+    """
+
+    def __init__(self) -> None:
+        self._makers = _makers()
+        self.accept_encoding = ", ".join(self._makers)
+
+    def inflater_for(self, content_encoding: str | None) -> Inflater:
+        """Return the inflater for a ``Content-Encoding`` header.
+
+        Raises:
+            DecodeError: If we did not ask for that coding.
+        """
+        coding = (content_encoding or "identity").strip().lower()
+        if coding == "identity":
+            return _Identity()
+        maker = self._makers.get(coding.removeprefix("x-"))
+        if maker is None:
+            raise DecodeError(f"a content coding that was not asked for: {coding[:40]}")
+        return maker()

@@ -1,0 +1,127 @@
+"""Settings: frozen, checked when they are made, each error naming its argument."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+
+from cfbilling.errors import ConfigurationError
+from cfbilling.splitter import MAX_DAYS
+
+__all__ = ["Limits", "RetryPolicy", "Timeouts", "whole_number"]
+
+_MIB = 1024 * 1024
+
+
+def _seconds(name: str, value: float, *, zero: bool = True) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        least = "0 or more" if zero else "more than 0"
+        raise ConfigurationError(f"{name} must be {least} seconds, not {value!r}")
+
+
+def whole_number(name: str, value: int, least: int, most: int | None = None) -> int:
+    """Return *value* if it is a whole number from *least* to *most*.
+
+    Raises:
+        ConfigurationError: If it is not; the message names the argument *name*.
+    """
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        span = f"at least {least}" if most is None else f"from {least} to {most}"
+        raise ConfigurationError(f"{name} must be a whole number {span}, not {value!r}")
+    return value
+
+
+@attrs.frozen
+class RetryPolicy:
+    """How often and how long to try again.
+
+    A failed attempt is followed by a random wait between half of and the whole of
+    ``initial_wait * 2 ** (failures - 1)``, but never more than ``max_backoff``. A wait that the
+    service asked for (``Retry-After``) goes before that, however long, and its attempt does not
+    count; all waits of one request together stay within ``budget``.
+
+    Attributes:
+        attempts: How many attempts may fail before the error is raised. 1 means no retries.
+        initial_wait: The first wait, in seconds.
+        max_backoff: The longest wait that we choose ourselves, in seconds.
+        budget: The most seconds that one request may spend waiting.
+
+    Raises:
+        ConfigurationError: For a value out of range.
+    """
+
+    attempts: int = 5
+    initial_wait: float = 0.5
+    max_backoff: float = 30.0
+    budget: float = 600.0
+
+    def __attrs_post_init__(self) -> None:
+        whole_number("attempts", self.attempts, 1)
+        _seconds("initial_wait", self.initial_wait)
+        _seconds("max_backoff", self.max_backoff)
+        _seconds("budget", self.budget)
+
+
+@attrs.frozen
+class Timeouts:
+    """How long to wait for the network, in seconds.
+
+    Attributes:
+        connect: For a connection to open.
+        read: For the next bytes of an answer.
+        total: For a whole request with its answer; ``None`` means no limit.
+
+    Raises:
+        ConfigurationError: For a value that is not more than 0.
+    """
+
+    connect: float = 10.0
+    read: float = 60.0
+    total: float | None = None
+
+    def __attrs_post_init__(self) -> None:
+        _seconds("timeout.connect", self.connect, zero=False)
+        _seconds("timeout.read", self.read, zero=False)
+        if self.total is not None:
+            _seconds("timeout.total", self.total, zero=False)
+
+    @classmethod
+    def of(cls, timeout: Timeouts | float) -> Timeouts:
+        """Take settings as they are, or one number for both ``connect`` and ``read``."""
+        if isinstance(timeout, Timeouts):
+            return timeout
+        _seconds("timeout", timeout, zero=False)
+        return cls(connect=timeout, read=timeout)
+
+
+@attrs.frozen
+class Limits:
+    """How much may be under way at once.
+
+    Attributes:
+        concurrency: Requests in flight, and chunks that a stream fetches ahead.
+        chunk_days: The longest date range of one request, in days.
+        max_response_bytes: The longest body, counted after decompression.
+        spool_bytes: Memory for bodies that have been received but not yet delivered, all
+            streams of a client together; what goes beyond it goes to a temporary file.
+        slice_bytes: How much of a body is decoded between two turns of the event loop.
+
+    Raises:
+        ConfigurationError: For a value out of range.
+    """
+
+    concurrency: int = 8
+    chunk_days: int = MAX_DAYS
+    max_response_bytes: int = 4096 * _MIB
+    spool_bytes: int = 16 * _MIB
+    slice_bytes: int = _MIB // 8
+
+    def __attrs_post_init__(self) -> None:
+        whole_number("concurrency", self.concurrency, 1, 1000)
+        whole_number("chunk_days", self.chunk_days, 1, MAX_DAYS)
+        whole_number("max_response_bytes", self.max_response_bytes, 1)
+        whole_number("spool_bytes", self.spool_bytes, 0)
+        whole_number("slice_bytes", self.slice_bytes, 1)

@@ -1,0 +1,90 @@
+"""Serve a sandbox until told to stop: ``python -m cfbilling.sandbox``."""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+from typing import get_args
+
+from cfbilling.sandbox.encoding import Compression
+from cfbilling.sandbox.rendering import Whitespace
+from cfbilling.sandbox.sandbox import Sandbox
+from cfbilling.sandbox.usage_fields import Revision
+
+_SHOWN_ACCOUNTS = 100
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m cfbilling.sandbox",
+        description="Play the billing API on loopback. Prints one line of JSON that says where.",
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on")
+    add("--port", type=int, default=0, help="port to listen on (default: any)")
+    add("--accounts", type=int, default=3, help="number of accounts")
+    add("--organizations", type=int, default=1, help="number of organizations")
+    add("--seed", type=int, default=1, help="what all data is derived from")
+    add("--tokens", type=int, default=1, help="number of valid API tokens")
+    add("--records-per-day", type=int, default=12, help="records of each account on each day")
+    add("--padding", type=int, default=0, help="additional characters in each record")
+    add("--revision", choices=get_args(Revision), default="seed", help="shape of usage records")
+    add("--whitespace", choices=get_args(Whitespace), default="compact", help="JSON style")
+    add("--quota", type=int, default=1200, help="requests in a window; 0 to count nothing")
+    add("--window", type=float, default=300, help="seconds of a window")
+    add("--max-days", type=int, default=31, help="longest range of the usage endpoints")
+    add("--to-inclusive", action="store_true", help="the day of `to` belongs to the answer")
+    add("--range-counts-inclusively", action="store_true", help="both ends count to the range")
+    add("--compression", choices=get_args(Compression), default="auto", help="of bodies")
+    add("--gzip-level", type=int, default=6, help="effort of compression")
+    add("--cache-bodies", action="store_true", help="remember and replay each body")
+    add("--until-stdin-closes", action="store_true", help="stop when standard input ends")
+    return parser
+
+
+async def serve(arguments: argparse.Namespace) -> None:
+    """Run a sandbox until a signal, or the end of standard input, stops it."""
+    settings = vars(arguments)
+    until_stdin_closes: bool = settings.pop("until_stdin_closes")
+    settings["quota"] = settings["quota"] or None
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with Sandbox(**settings) as sandbox:
+        sys.stdout.write(json.dumps(_whereabouts(sandbox)) + "\n")
+        sys.stdout.flush()
+        if until_stdin_closes:
+            loop.add_reader(sys.stdin, _drain, stop)
+        await stop.wait()
+    if until_stdin_closes:
+        loop.remove_reader(sys.stdin)
+
+
+def main() -> None:
+    """Run the command."""
+    asyncio.run(serve(parser().parse_args()))
+
+
+def _drain(stop: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        stop.set()
+
+
+def _whereabouts(sandbox: Sandbox) -> dict[str, str | list[str]]:
+    return {
+        "base_url": sandbox.base_url,
+        "api_token": sandbox.api_token,
+        "api_tokens": sandbox.api_tokens,
+        "email": sandbox.email,
+        "api_key": sandbox.api_key,
+        "account_ids": sandbox.account_ids[:_SHOWN_ACCOUNTS],
+        "organization_ids": sandbox.organization_ids,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,300 @@
+"""The sandbox: a server on loopback that plays the vendor's billing API."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date
+from functools import cached_property
+from itertools import count
+from types import TracebackType
+from typing import Self
+
+from attrs import evolve
+
+from cfbilling.sandbox.access import Access
+from cfbilling.sandbox.api import Api
+from cfbilling.sandbox.clock import Clock
+from cfbilling.sandbox.connections import Connections
+from cfbilling.sandbox.encoding import Compression, negotiated
+from cfbilling.sandbox.endpoints import BASE_PATH, Endpoint, Target
+from cfbilling.sandbox.envelope import EnvelopeKey, Layout
+from cfbilling.sandbox.facts import RequestFacts
+from cfbilling.sandbox.faults import Fault, Faults
+from cfbilling.sandbox.identity import Identities
+from cfbilling.sandbox.quota import Quotas
+from cfbilling.sandbox.ranges import RangeRules
+from cfbilling.sandbox.records import Records
+from cfbilling.sandbox.rendering import Whitespace
+from cfbilling.sandbox.requests import Request
+from cfbilling.sandbox.sending import Sending
+from cfbilling.sandbox.template import WireRecord
+from cfbilling.sandbox.usage_fields import Revision
+
+_KEY_ORDER: tuple[EnvelopeKey, ...] = ("errors", "messages", "result", "success")
+_UNSENT_HEADERS = ("before_headers", "inside_headers")
+_LOOPBACK = "127.0.0.1"
+
+
+class Sandbox:
+    """A billing API of invented accounts; an async context manager.
+
+    The same settings make the same bytes, in whatever order they are asked for. Account number
+    *n* belongs to organization number *n* modulo the number of organizations.
+
+    Args:
+        accounts: How many accounts exist.
+        organizations: How many organizations share them.
+        seed: What all data is derived from.
+        tokens: How many API tokens are valid.
+        records_per_day: Usage and paygo records of each account on each day.
+        padding: Additional characters in each charge description.
+        revision: Which of the vendor's published shapes usage records have.
+        key_order: Order of the members of an envelope.
+        null_arrays: Whether an empty ``errors`` or ``messages`` is sent as null.
+        whitespace: Whether JSON is indented.
+        quota: Requests that a credential has in a window; None to count nothing.
+        window: Seconds of a window.
+        max_days: Longest range of the usage endpoints.
+        to_inclusive: Whether the day of ``to`` belongs to the answer.
+        range_counts_inclusively: Whether both ends of a range count towards its length.
+        compression: Whether to compress for clients that accept it.
+        gzip_level: Effort of compression.
+        cache_bodies: Whether to keep each encoded body in memory and to replay it.
+        chaos: Asked about each request that no scripted fault matches.
+        clock: Where time comes from.
+        today: The current day, if not the clock's.
+        host: Address to listen on.
+        port: Port to listen on; 0 for any.
+
+    Attributes:
+        requests: Every request received so far, in order.
+        statuses: How often which status was answered.
+        faults: The misbehaviour still to come.
+    """
+
+    def __init__(
+        self,
+        *,
+        accounts: int = 3,
+        organizations: int = 1,
+        seed: int = 1,
+        tokens: int = 1,
+        records_per_day: int = 12,
+        padding: int = 0,
+        revision: Revision = "seed",
+        key_order: Sequence[EnvelopeKey] = _KEY_ORDER,
+        null_arrays: bool = False,
+        whitespace: Whitespace = "compact",
+        quota: int | None = 1200,
+        window: float = 300,
+        max_days: int = 31,
+        to_inclusive: bool = False,
+        range_counts_inclusively: bool = False,
+        compression: Compression = "auto",
+        gzip_level: int = 6,
+        cache_bodies: bool = False,
+        chaos: Callable[[RequestFacts], Fault | None] | None = None,
+        clock: Clock | None = None,
+        today: date | None = None,
+        host: str = _LOOPBACK,
+        port: int = 0,
+    ) -> None:
+        if sorted(key_order) != sorted(_KEY_ORDER):
+            raise ValueError(f"key_order must be a permutation of {_KEY_ORDER}")
+        clock = clock or Clock()
+        self.requests: list[RequestFacts] = []
+        self.statuses: Counter[int] = Counter()
+        self.faults = Faults()
+        self._identities = Identities(seed, accounts, organizations)
+        self._access = Access(self._identities, tokens)
+        self._quotas = None if quota is None else Quotas(quota, window, clock.monotonic)
+        self._records = Records(
+            self._identities,
+            records_per_day=records_per_day,
+            padding=padding,
+            revision=revision,
+            whitespace=whitespace,
+        )
+        self._api = Api(
+            access=self._access,
+            quotas=self._quotas,
+            rules=RangeRules(max_days, to_inclusive, range_counts_inclusively),
+            records=self._records,
+            whitespace=whitespace,
+            today=lambda: today or clock.now().astimezone(UTC).date(),
+            monotonic=clock.monotonic,
+        )
+        self._sending = Sending(
+            layout=Layout(key_order, null_arrays, whitespace),
+            clock=clock,
+            gzip_level=gzip_level,
+            cache={} if cache_bodies else None,
+        )
+        self._compression: Compression = compression
+        self._chaos = chaos
+        self._rays = count(1)
+        self._address = host, port
+        self._connections = Connections(self._respond)
+        self._base_url: str | None = None
+
+    async def __aenter__(self) -> Self:
+        host, port = self._address
+        port = await self._connections.listen(host, port)
+        self._base_url = f"http://{host}:{port}{BASE_PATH}"
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._connections.close()
+
+    @property
+    def base_url(self) -> str:
+        """Where the API is, without a slash at the end.
+
+        Raises:
+            RuntimeError: The sandbox has not been entered.
+        """
+        if self._base_url is None:
+            raise RuntimeError("the sandbox is not running: use it as an async context manager")
+        return self._base_url
+
+    @property
+    def api_tokens(self) -> list[str]:
+        """Every valid API token."""
+        return self._access.api_tokens
+
+    @property
+    def api_token(self) -> str:
+        """The first valid API token."""
+        return self.api_tokens[0]
+
+    @property
+    def email(self) -> str:
+        """The e-mail address of the legacy credential."""
+        return self._identities.email
+
+    @property
+    def api_key(self) -> str:
+        """The global API key of the legacy credential."""
+        return self._identities.api_key
+
+    @cached_property
+    def account_ids(self) -> list[str]:
+        """The ids of all accounts."""
+        return [self._identities.account_id(index) for index in range(self._identities.accounts)]
+
+    @cached_property
+    def organization_ids(self) -> list[str]:
+        """The ids of all organizations."""
+        organizations = range(self._identities.organizations)
+        return [self._identities.organization_id(index) for index in organizations]
+
+    def members(self, organization_id: str) -> list[str]:
+        """Return the ids of the accounts of an organization, in the order of its records."""
+        target = Target("organization_usage", organization_id)
+        members = self._records.members(target) or ()
+        return [self._identities.account_id(index) for index in members]
+
+    def refuse(self, scope_id: str, endpoint: Endpoint | None = None, status: int = 403) -> None:
+        """Answer *status* for an account or organization, at one endpoint or at all."""
+        self._access.refuse(scope_id, endpoint, status)
+
+    def allow(self, scope_id: str, endpoint: Endpoint | None = None) -> None:
+        """Take back what `refuse` did; None takes back every refusal of the scope."""
+        self._access.allow(scope_id, endpoint)
+
+    def consume(self, requests: int, token: str | None = None) -> None:
+        """Use up quota as another process with the same credential would.
+
+        Args:
+            requests: How many requests that process sends.
+            token: Its token or API key; the first token by default.
+        """
+        if self._quotas is not None:
+            self._quotas.spend(self._access.credential(token or self.api_token), requests)
+
+    def expected_usage(
+        self, scope_id: str, start: date, end: date, *, metric: str | None = None
+    ) -> Iterator[WireRecord]:
+        """Yield what an account or organization used in ``[start, end)``, as it is sent.
+
+        Args:
+            scope_id: An account or an organization.
+            start: The first day.
+            end: The day after the last.
+            metric: Id or name of the only metric wanted.
+
+        Raises:
+            KeyError: There is no such account or organization.
+        """
+        organization = self._identities.organization_index(scope_id)
+        endpoint: Endpoint = "usage" if organization is None else "organization_usage"
+        return self._expected(endpoint, scope_id, start, end, metric)
+
+    def expected_paygo(self, account_id: str, start: date, end: date) -> Iterator[WireRecord]:
+        """Yield the paygo records of an account in ``[start, end)``, as they are sent.
+
+        Raises:
+            KeyError: There is no such account.
+        """
+        return self._expected("paygo_usage", account_id, start, end)
+
+    def expected_paygo_beta(self, account_id: str, start: date, end: date) -> Iterator[WireRecord]:
+        """Yield the paygo records of the beta endpoint in ``[start, end)``, as they are sent.
+
+        Raises:
+            KeyError: There is no such account.
+        """
+        return self._expected("paygo_usage_beta", account_id, start, end)
+
+    def expected_profile(self, account_id: str) -> WireRecord:
+        """Return the billing profile of an account, as it is sent.
+
+        Raises:
+            KeyError: There is no such account.
+        """
+        return self._records.profile(self._members("billing_profile", account_id)[0])
+
+    def _expected(
+        self, endpoint: Endpoint, scope_id: str, start: date, end: date, metric: str | None = None
+    ) -> Iterator[WireRecord]:
+        rows = self._records.rows(endpoint, self._members(endpoint, scope_id), start, end, metric)
+        return (row.decode() for row in rows if row is not None)
+
+    def _members(self, endpoint: Endpoint, scope_id: str) -> Sequence[int]:
+        members = self._records.members(Target(endpoint, scope_id))
+        if members is None:
+            raise KeyError(scope_id)
+        return members
+
+    async def _respond(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+        ruling = self._api.rule(request)
+        # Faults are scripted for the requests that a client makes while it is let in.
+        fault = None if ruling.locked_out else self._fault(ruling.facts)
+        fault = fault or Fault()
+        ray = f"{self._identities.number('ray', next(self._rays)):016x}-SBX"
+        honest = evolve(ruling.answer, headers=(("cf-ray", ray), *ruling.answer.headers))
+        answer = fault.disguise(honest)
+        sent = fault.reset_at not in _UNSENT_HEADERS
+        self.requests.append(evolve(ruling.facts, status=answer.status if sent else None))
+        if sent:
+            self.statuses[answer.status] += 1
+        accepted = request.headers.get("accept-encoding", "")
+        return await self._sending.send(
+            answer,
+            writer,
+            fault=fault,
+            encoding=negotiated(accepted) if self._compression == "auto" else "identity",
+            keep_alive=request.keep_alive,
+            head_only=request.method == "HEAD",
+        )
+
+    def _fault(self, facts: RequestFacts) -> Fault | None:
+        scripted = self.faults.take(facts)
+        if scripted is not None or self._chaos is None:
+            return scripted
+        return self._chaos(facts)

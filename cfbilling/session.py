@@ -1,0 +1,208 @@
+"""The thin I/O adapter: the only file that knows aiohttp's client.
+
+What crosses it is a URL with headers in, and status, headers and received bytes out. No redirect
+is followed, since the headers are credentials; nothing is decompressed here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Mapping, Sequence
+from ipaddress import ip_address
+from types import TracebackType
+from typing import NoReturn, Self
+
+import aiohttp
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from cfbilling.errors import BillingError, ConfigurationError, TransportError
+from cfbilling.options import Timeouts
+
+__all__ = ["Exchange", "HttpSession", "checked_base_url", "map_exception"]
+
+_READ_BUFFER = 64 * 1024
+
+
+def checked_base_url(base_url: str) -> str:
+    """Return *base_url* without a slash at its end, if credentials may be sent there.
+
+    Raises:
+        ConfigurationError: If it is no absolute ``https`` URL; ``http`` is for loopback only.
+    """
+    try:
+        url = URL(base_url.strip())
+        host = url.host
+    except (ValueError, TypeError, AttributeError):
+        raise ConfigurationError("base_url is no URL") from None
+    if url.scheme not in {"http", "https"} or not host:
+        raise ConfigurationError("base_url must be an absolute https URL")
+    if url.user or url.password or url.query_string or url.fragment:
+        raise ConfigurationError("base_url must have no user, password, query or fragment")
+    if url.scheme == "http" and not _is_loopback(host):
+        raise ConfigurationError("base_url must be https: credentials do not travel in plain text")
+    return str(url).rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def map_exception(error: BaseException) -> BillingError | None:
+    """Return our error for what aiohttp and the system raise, or ``None`` if it is not theirs.
+
+    Texts of theirs are not taken over: they can hold a proxy's password or a whole header.
+    """
+    name = type(error).__name__
+    match error:
+        case aiohttp.InvalidURL():
+            return ConfigurationError("the URL is not valid")
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ServerFingerprintMismatch():
+            return TransportError("the server's certificate is not trusted", transient=False)
+        case aiohttp.ClientSSLError() | ssl.SSLError():
+            return TransportError(f"the TLS connection failed ({name})")
+        case asyncio.TimeoutError():
+            return TransportError(f"the network timed out ({name})")
+        case aiohttp.ClientConnectorError():
+            return TransportError(f"the connection could not be opened ({name})")
+        case aiohttp.ClientPayloadError():
+            return TransportError("the body broke off or is corrupt")
+        case aiohttp.ClientResponseError():
+            # Its attributes would show the request's headers, and those are the credentials.
+            blank: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
+            error.request_info = error.request_info._replace(headers=blank)
+            error.history = ()
+            error.args = ()
+            return TransportError("the answer is not valid HTTP")
+        case aiohttp.ClientError() | OSError():
+            return TransportError(f"the connection failed ({name})")
+        case _:
+            return None
+
+
+def _raise_mapped(error: BaseException) -> NoReturn:
+    mapped = map_exception(error)
+    if mapped is None:
+        raise error
+    raise mapped from error
+
+
+class Exchange:
+    """One request and its response; an async context manager that frees the connection."""
+
+    def __init__(self, sending: Awaitable[aiohttp.ClientResponse]) -> None:
+        self._sending = sending
+        self._response: aiohttp.ClientResponse | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            self._response = await self._sending
+        except Exception as error:  # noqa: BLE001 - sorted out by the one mapping
+            _raise_mapped(error)
+        return self
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self._opened.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The response's headers, looked up without regard to case."""
+        return self._opened.headers
+
+    @property
+    def _opened(self) -> aiohttp.ClientResponse:
+        if self._response is None:
+            raise RuntimeError("the exchange was not entered")
+        return self._response
+
+    async def read(self) -> bytes:
+        """Return the next bytes of the body as sent; empty at its end.
+
+        Raises:
+            TransportError: If the body breaks off.
+        """
+        try:
+            return await self._opened.content.readany()
+        except Exception as error:  # noqa: BLE001 - sorted out by the one mapping
+            _raise_mapped(error)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # A body read to its end has given the connection back already; any other cannot.
+        self._opened.close()
+
+
+class HttpSession:
+    """An aiohttp session, ours or borrowed; only ours is closed.
+
+    Args:
+        user_agent: The ``User-Agent`` header.
+        timeouts: How long to wait for the network.
+        connections: The most connections that a session of ours opens.
+        borrowed: A session to use instead; it stays open.
+        trace_configs: aiohttp's tracing hooks, for a session of ours.
+    """
+
+    def __init__(
+        self,
+        user_agent: str,
+        timeouts: Timeouts,
+        connections: int,
+        borrowed: aiohttp.ClientSession | None = None,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
+    ) -> None:
+        self._user_agent = user_agent
+        self._timeout = aiohttp.ClientTimeout(
+            total=timeouts.total, sock_connect=timeouts.connect, sock_read=timeouts.read
+        )
+        self._connections = connections
+        self._borrowed = borrowed
+        self._trace_configs = list(trace_configs)
+        self._session: aiohttp.ClientSession | None = borrowed
+
+    def open(self) -> None:
+        """Open a session of ours, unless one was lent. Needs a running event loop."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=self._trace_configs,
+                trust_env=False,
+            )
+
+    async def close(self) -> None:
+        """Close the session if it is ours."""
+        if self._session is not None and self._session is not self._borrowed:
+            await self._session.close()
+            self._session = None
+
+    def get(self, url: str, headers: Mapping[str, str]) -> Exchange:
+        """Prepare a GET request; entering what is returned sends it.
+
+        Raises:
+            TransportError: On entering, if no answer comes.
+            ConfigurationError: If the session is closed.
+        """
+        if self._session is None or self._session.closed:
+            raise ConfigurationError("the HTTP session is closed")
+        return Exchange(
+            self._session.get(
+                URL(url, encoded=True),
+                headers={"User-Agent": self._user_agent, **headers},
+                allow_redirects=False,
+                raise_for_status=False,
+                auto_decompress=False,
+                read_bufsize=_READ_BUFFER,
+                timeout=self._timeout,
+            )
+        )

@@ -1,0 +1,62 @@
+"""What every test may use: no credentials of the machine, a client on a sandbox, no waiting."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import settings
+
+from cfbilling import ApiToken, BillingClient, Clock, RetryPolicy
+from cfbilling.sandbox import Sandbox
+
+settings.register_profile("default", deadline=None, print_blob=True)
+settings.load_profile("default")
+
+NOW = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("CLOUDFLARE_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+class Waits:
+    """A clock that stands still, waits no time and remembers what it was asked to wait."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.clock = Clock(now=lambda: NOW, monotonic=lambda: 0.0, sleep=self._sleep)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+@pytest.fixture
+def waits() -> Waits:
+    """A clock for a client, and what it was asked to wait."""
+    return Waits()
+
+
+ClientMaker = Callable[..., BillingClient]
+
+
+@pytest.fixture
+def client_for(waits: Waits) -> ClientMaker:
+    """Make a client for a sandbox that never really waits."""
+
+    def make(sandbox: Sandbox, **settings: object) -> BillingClient:
+        chosen: dict[str, object] = {
+            "base_url": sandbox.base_url,
+            "clock": waits.clock,
+            "retry": RetryPolicy(attempts=3),
+        }
+        chosen.update(settings)
+        credentials = chosen.pop("credentials", ApiToken(sandbox.api_token))
+        return BillingClient(credentials, **chosen)  # type: ignore[arg-type]  # checked by the client
+
+    return make

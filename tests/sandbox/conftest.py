@@ -1,0 +1,61 @@
+"""A client that is none of ours, so that the sandbox is judged by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+
+import aiohttp
+import pytest
+
+from cfbilling.sandbox import Sandbox
+
+
+@pytest.fixture
+async def fetch() -> AsyncIterator[
+    Callable[..., Coroutine[None, None, tuple[int, Mapping[str, str], bytes]]]
+]:
+    """Get a path with the first token, or other headers; return status, headers and body."""
+    async with aiohttp.ClientSession() as session:
+
+        async def get(
+            sandbox: Sandbox,
+            path: str,
+            query: Mapping[str, str] | None = None,
+            headers: Mapping[str, str] | None = None,
+            method: str = "GET",
+        ) -> tuple[int, Mapping[str, str], bytes]:
+            if headers is None:
+                headers = {"Authorization": f"Bearer {sandbox.api_token}"}
+            async with session.request(
+                method,
+                sandbox.base_url + path,
+                params=query,
+                headers=headers,
+                allow_redirects=False,
+            ) as response:
+                return response.status, response.headers, await response.read()
+
+        yield get
+
+
+@pytest.fixture
+def raw() -> Callable[..., Coroutine[None, None, tuple[bytes, bytes, bool]]]:
+    """Get a path over a bare socket; return head, body and whether the connection was reset."""
+
+    async def get(sandbox: Sandbox, path: str, headers: str = "") -> tuple[bytes, bytes, bool]:
+        port = int(sandbox.base_url.split(":")[2].split("/")[0])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            f"GET /client/v4{path} HTTP/1.1\r\nHost: sandbox\r\n{headers}"
+            f"Authorization: Bearer {sandbox.api_token}\r\nConnection: close\r\n\r\n".encode()
+        )
+        received, reset = bytearray(), False
+        try:
+            while data := await reader.read(65536):
+                received += data
+        except ConnectionResetError:
+            reset = True
+        writer.close()
+        head, _, body = bytes(received).partition(b"\r\n\r\n")
+        return head, body, reset
+
+    return get

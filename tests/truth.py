@@ -1,0 +1,35 @@
+"""How records are compared with the sandbox's truth: digit for digit, instant for instant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from cfbilling.records import Record
+
+__all__ = ["received", "truth"]
+
+_DATE_TIMES = ("Period", "created_on")
+
+
+def _normal(name: str, value: object) -> object:
+    if isinstance(value, Decimal | int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str) and any(part in name for part in _DATE_TIMES):
+        return datetime.fromisoformat(value)
+    return value
+
+
+def _row(wire: Mapping[str, object]) -> dict[str, object]:
+    return {name: _normal(name, value) for name, value in wire.items() if value is not None}
+
+
+def truth(wires: Iterable[Mapping[str, object]]) -> list[dict[str, object]]:
+    """Return wire objects in comparable form; null is the same as absent."""
+    return [_row(wire) for wire in wires]
+
+
+def received(records: Iterable[Record]) -> list[dict[str, object]]:
+    """Return records in comparable form."""
+    return [_row(record.to_wire()) for record in records]
