@@ -134,6 +134,8 @@ async def _run(job: Job) -> Report:
         for _ in range(job.times):
             await asyncio.gather(*(_take(client, work, job.way) for _ in range(job.at_once)))
         wall, cpu = perf_counter() - wall, process_time() - cpu
+        # What ends a stream is a turn too.
+        await asyncio.sleep(0)
         if ticker is None:
             stalls, works = [0.0], [0.0]
         else:

@@ -27,7 +27,7 @@ def stall(setup: Setup) -> Iterator[Figure]:
     The first stream of a process also pays for what is made once; it is measured by itself.
     """
     work, _ = setup.servers.work(330 if setup.quick else 3300, 31)
-    times = 1 if setup.quick else 5
+    times = 1 if setup.quick else 3
     idle = _ms(_watched(work, "idle", times), "longest_stall")
     yield Figure("idle loop: longest stall, the machine's own", median(idle), "ms")
     for name, way in _WAYS.items():

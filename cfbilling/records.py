@@ -54,7 +54,7 @@ class Record:
     strings_with_numbers: ClassVar[frozenset[str]] = frozenset()
     """Attributes whose number stands in a string on the wire."""
 
-    extra: dict[str, Any] = attrs.field(factory=dict, hash=False, repr=False)
+    extra: dict[str, object] = attrs.field(factory=dict, hash=False, repr=False)
 
     wire_names: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """Each attribute's name on the wire, in order; without ``extra``."""
@@ -68,13 +68,13 @@ class Record:
     def _wire_name(name: str) -> str:
         return _focus_name(name)
 
-    def to_wire(self) -> dict[str, Any]:
+    def to_wire(self) -> dict[str, object]:
         """Return the record as a dict with the wire's names, the way the service sends it.
 
         Absent fields are left out, date-times are RFC 3339 text in UTC, numbers stay `Decimal`,
         unknown fields come last. Decoding the result's JSON gives an equal record.
         """
-        wire: dict[str, Any] = {}
+        wire: dict[str, object] = {}
         for name, wire_name in self.wire_names.items():
             value = getattr(self, name)
             if value is not None:

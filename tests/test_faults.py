@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,11 @@ async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
         records_per_day=1, quota=None, compression=request.param, cache_bodies=True
     ) as sandbox:
         yield sandbox
+
+
+def _fault(kind: str, offset: int) -> Fault:
+    place: dict[str, Any] = {kind: offset}
+    return Fault(**place)
 
 
 async def _length_of_a_body(sandbox: Sandbox) -> int:
@@ -49,7 +55,7 @@ async def _retried_at_every_byte(sandbox: Sandbox, waits: Waits, kind: str) -> N
         observer=lambda _: None,
     ) as client:
         for offset in range(length):
-            sandbox.faults.add(Fault(**{kind: offset}))
+            sandbox.faults.add(_fault(kind, offset))
             assert expected == received(await client.usage(account, START, END).collect())
     assert len(waits.seconds) == length
 
@@ -77,7 +83,7 @@ async def test_no_part_of_a_chunk_is_ever_delivered(sandbox: Sandbox, kind: str)
         observer=lambda _: None,
     ) as client:
         for offset in range(length):
-            sandbox.faults.add(Fault(**{kind: offset}))
+            sandbox.faults.add(_fault(kind, offset))
             records: list[object] = []
             try:
                 async for record in client.usage(account, START, END):

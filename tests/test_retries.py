@@ -124,9 +124,7 @@ async def test_the_last_real_error_is_raised(
         assert len(waits.seconds) == 2
 
 
-async def test_retry_after_wins_and_costs_no_attempt(
-    client_for: ClientMaker, waits: Waits
-) -> None:
+async def test_retry_after_wins_and_costs_no_attempt(client_for: ClientMaker, waits: Waits) -> None:
     """Waits that the service asks for, in seconds or as a date, are kept to and not counted."""
     moment = format_datetime(NOW + timedelta(seconds=90), usegmt=True)
     retry = RetryPolicy(attempts=1)

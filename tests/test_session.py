@@ -152,7 +152,7 @@ async def test_a_borrowed_session_stays_open(client_for: ClientMaker) -> None:
 
 
 async def test_tracing_hooks_see_the_requests(client_for: ClientMaker) -> None:
-    """aiohttp's trace configurations are used by the session that the client opens."""
+    """Aiohttp's trace configurations are used by the session that the client opens."""
     seen: list[str] = []
 
     async def on_start(

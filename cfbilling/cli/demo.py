@@ -68,7 +68,7 @@ class _Totals:
 
     def __init__(self) -> None:
         self.cost: dict[tuple[str, str, str], Decimal] = {}
-        self.usage: dict[tuple[str, str], Decimal] = {}
+        self.usage: dict[str, dict[str, Decimal]] = {}
 
     def add(self, record: UsageRecord) -> None:
         product = record.x_product_family_name or _NO_PRODUCT
@@ -77,8 +77,9 @@ class _Totals:
             key = (record.billing_currency or "?", product, month)
             self.cost[key] = self.cost.get(key, Decimal(0)) + record.billed_cost
         if record.consumed_quantity is not None:
-            used = (product, record.consumed_unit or "")
-            self.usage[used] = self.usage.get(used, Decimal(0)) + record.consumed_quantity
+            used = self.usage.setdefault(product, {})
+            unit = record.consumed_unit or "(no unit)"
+            used[unit] = used.get(unit, Decimal(0)) + record.consumed_quantity
 
     @property
     def currencies(self) -> list[str]:
@@ -97,6 +98,17 @@ def _money(amount: Decimal) -> str:
     return f"{amount:,.2f}"
 
 
+def _short(quantity: Decimal) -> str:
+    for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if abs(quantity) >= size:
+            return f"{quantity / size:.1f}{letter}"
+    return f"{quantity:.1f}"
+
+
+def _usage(used: Mapping[str, Decimal]) -> str:
+    return ", ".join(f"{_short(quantity)} {unit}" for unit, quantity in sorted(used.items()))
+
+
 def _sparkline(amounts: Sequence[Decimal]) -> str:
     top = max(amounts, default=Decimal(0))
     if top <= 0:
@@ -110,16 +122,18 @@ def _bar(amount: Decimal, top: Decimal, width: int = 24) -> str:
 
 
 def _product_table(totals: _Totals, currency: str, months: Sequence[str]) -> Table:
-    table = Table(title=f"Cost by product, {currency}", title_justify="left")
+    table = Table(title=f"Cost and usage by product, {currency}", title_justify="left")
     table.add_column("Product")
     table.add_column("Billed", justify="right")
-    table.add_column(f"{months[0]} → {months[-1]}" if months else "Months")
+    table.add_column(f"{months[0]} to {months[-1]}" if months else "Months")
+    table.add_column("Used")
     by_product = totals.by(currency, 1)
     for product, cost in sorted(by_product.items(), key=lambda item: -item[1]):
         monthly = [totals.cost.get((currency, product, month), Decimal(0)) for month in months]
-        table.add_row(product, _money(cost), _sparkline(monthly))
+        used = _usage(totals.usage.get(product, {}))
+        table.add_row(product, _money(cost), _sparkline(monthly), used)
     table.add_section()
-    table.add_row("Total", _money(sum(by_product.values(), Decimal(0))), "")
+    table.add_row("Total", _money(sum(by_product.values(), Decimal(0))), "", "")
     return table
 
 
@@ -132,16 +146,6 @@ def _month_table(totals: _Totals, currency: str) -> Table:
     top = max(by_month.values(), default=Decimal(0))
     for month, cost in sorted(by_month.items()):
         table.add_row(month, _money(cost), _bar(cost, top))
-    return table
-
-
-def _usage_table(totals: _Totals) -> Table:
-    table = Table(title="Usage by product and unit", title_justify="left")
-    table.add_column("Product")
-    table.add_column("Consumed", justify="right")
-    table.add_column("Unit")
-    for (product, unit), quantity in sorted(totals.usage.items()):
-        table.add_row(product, f"{quantity:,.2f}", unit or "(none)")
     return table
 
 
@@ -186,10 +190,9 @@ async def run_demo(*, live: bool) -> None:
     months = sorted({month for _, _, month in totals.cost})
     for currency in totals.currencies:
         console.print(_product_table(totals, currency, months), _month_table(totals, currency))
-    console.print(_usage_table(totals))
     seen = progress.counts
     console.print(
         f"Fetched {seen['chunks']} chunks of {len(account_ids)} accounts: "
         f"{seen['records']:,} records in {seen['requests']} requests "
-        f"({seen['retries']} retries), {progress.seconds:.1f} s."
+        f"({seen['retries']} retries), in {progress.seconds:.1f} s."
     )

@@ -21,9 +21,10 @@ class Amounts:
     def quantity(self, metric: Metric, bits: int) -> Decimal:
         """Return how much of *metric* was consumed; never negative."""
         case, bits = bits % _CASES, bits >> 6
+        digits = metric.usual_digits
         if case < _ODD_CASES:
-            return self._odd_quantity(case, bits)
-        size: int = 10 ** (4 + bits % 6)
+            return self._odd_quantity(case, digits, bits)
+        size: int = 10 ** (digits + bits % 3 - 1)
         if metric.fractional:
             return self._shift(bits % (size * 1000), -3 - bits % 5)
         return Decimal(bits % size)
@@ -52,16 +53,16 @@ class Amounts:
         """Multiply without rounding, and never to a negative zero."""
         return self._context.plus(self._context.multiply(quantity, factor))
 
-    def _odd_quantity(self, case: int, bits: int) -> Decimal:
+    def _odd_quantity(self, case: int, digits: int, bits: int) -> Decimal:
         match case:
             case 0:  # 22 digits
-                return self._shift(bits % (9 * 10**21) + 10**21, -14)
+                return self._shift(bits % (9 * 10**21) + 10**21, digits - 22)
             case 1:  # written as 5E-7
                 return self._shift(bits % 9 + 1, -7 - bits % 5)
             case 2:  # written as 0.10
                 return self._shift((bits % 99 + 1) * 10, -2)
             case 3:  # written as 1.5E+6
-                return self._shift(bits % 90 + 10, 5)
+                return self._shift(bits % 90 + 10, max(1, digits - 2))
             case _:
                 return Decimal(0)
 

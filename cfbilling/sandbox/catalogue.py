@@ -4,6 +4,8 @@ from decimal import Decimal
 
 from attrs import field, frozen
 
+_DIGITS_OF_FREE_USAGE = 5
+
 
 @frozen
 class Metric:
@@ -30,6 +32,13 @@ class Metric:
     pricing_shift: int
     price: Decimal = field(converter=Decimal)
     fractional: bool = False
+
+    @property
+    def usual_digits(self) -> int:
+        """How many digits a day's quantity has that costs a few units of money."""
+        if not self.price:
+            return _DIGITS_OF_FREE_USAGE
+        return max(1, 1 - self.price.adjusted() - self.pricing_shift)
 
 
 METRICS: tuple[Metric, ...] = (

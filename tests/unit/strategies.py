@@ -180,9 +180,7 @@ def mutated_rows(draw: st.DrawFn, record_type: type[Record]) -> Row:
 def cut_up(draw: st.DrawFn, whole: bytes) -> list[bytes]:
     """Generate a way to split bytes into pieces, some of them empty."""
     cuts = sorted(draw(st.lists(st.integers(0, len(whole)), max_size=12)))
-    return [
-        whole[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)
-    ]
+    return [whole[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
 
 
 def outcome_of(call: Callable[[], T], *expected: type[Exception]) -> T | None:

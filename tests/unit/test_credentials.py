@@ -35,7 +35,16 @@ def test_nothing_secret_is_shown() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", " \n", f"{SECRET} b", f"{SECRET}\nX-Evil: 1", f"{SECRET}\u00e9", f"{SECRET}\x00b", 7, None],
+    [
+        "",
+        " \n",
+        f"{SECRET} b",
+        f"{SECRET}\nX-Evil: 1",
+        f"{SECRET}\u00e9",
+        f"{SECRET}\x00b",
+        7,
+        None,
+    ],
 )
 def test_what_cannot_stand_in_a_header_is_refused(value: str) -> None:
     """A credential with a character that no header takes is refused, and not shown."""

@@ -6,8 +6,8 @@ import pytest
 from cfbilling.errors import ConfigurationError
 from cfbilling.options import Limits, RetryPolicy, Timeouts, whole_number
 
-NO_SECONDS = [-1, -0.001, math.nan, math.inf, -math.inf, True, "1", None, 1j, 10**400]
-NO_COUNTS = [-1, 1.0, True, "1", None, math.inf, -(10**400)]
+NO_SECONDS = [-1, -0.001, math.nan, math.inf, -math.inf, True, "1", None, 1j]
+NO_COUNTS = [-1, 1.0, True, "1", None, math.inf, -(10**40)]
 
 
 def test_the_defaults_are_the_documented_ones() -> None:
@@ -107,3 +107,9 @@ def test_settings_are_frozen(settings: RetryPolicy | Timeouts | Limits) -> None:
     for field in attrs.fields(type(settings)):
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             setattr(settings, field.name, 1)
+
+
+def test_a_wait_beyond_a_float_is_refused() -> None:
+    """A whole number that no float holds is refused like any other endless wait."""
+    with pytest.raises(ConfigurationError, match="budget"):
+        RetryPolicy(budget=10**400)

@@ -59,9 +59,7 @@ def test_a_start_alone_means_through_today(start: Moment, now: datetime) -> None
 )
 def test_a_moment_alone_means_through_today(start: Moment) -> None:
     """A moment alone, however it is written, means up to midnight UTC after now."""
-    expected = DateChunk(
-        datetime(2025, 6, 1, 12, tzinfo=UTC), datetime(2025, 6, 16, tzinfo=UTC)
-    )
+    expected = DateChunk(datetime(2025, 6, 1, 12, tzinfo=UTC), datetime(2025, 6, 16, tzinfo=UTC))
     assert expected == meant_range(start, None, NOW)
 
 

@@ -1,0 +1,88 @@
+"""The README does what it says: every block in it is run, or compared with what is run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import cfbilling
+from cfbilling import errors
+
+ROOT = Path(__file__).parents[1]
+BLOCKS = re.findall(
+    r"^```(\w+)\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+)
+PYTHON = [text for language, text in BLOCKS if language == "python"]
+SHELL = [text for language, text in BLOCKS if language == "sh"]
+TEXT = [text for language, text in BLOCKS if language == "text"]
+
+
+@pytest.fixture(scope="module")
+def environment() -> Iterator[dict[str, str]]:
+    """What a user has set, with a sandbox in place of the vendor."""
+    command = [sys.executable, "-m", "cfbilling.sandbox", "--until-stdin-closes"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        where = json.loads(server.stdout.readline())
+        yield {
+            "PATH": os.environ["PATH"],
+            "PYTHONWARNINGS": "error",
+            "CLOUDFLARE_API_TOKEN": where["api_token"],
+            "CLOUDFLARE_BASE_URL": where["base_url"],
+            "CLOUDFLARE_ACCOUNT_ID": where["account_ids"][0],
+            "CLOUDFLARE_ORGANIZATION_ID": where["organization_ids"][0],
+        }
+        assert server.stdin is not None
+        server.stdin.close()
+
+
+@pytest.mark.parametrize("code", PYTHON, ids=lambda code: code.strip().splitlines()[-1])
+def test_a_python_block_runs(code: str, environment: dict[str, str], tmp_path: Path) -> None:
+    """Each Python block is a program that ends well, with warnings as errors."""
+    script = tmp_path / "block.py"
+    script.write_text(code)
+    ran = subprocess.run(
+        [sys.executable, script], env=environment, capture_output=True, text=True, check=False
+    )
+    # Retries are logged as warnings, which Python shows where logging is not set up.
+    said = [line for line in ran.stderr.splitlines() if not line.startswith("RetryScheduled ")]
+    assert (0, []) == (ran.returncode, said)
+
+
+def test_the_test_command_is_what_ci_runs() -> None:
+    """CI sets up and runs the tests by the README's own command."""
+    steps = SHELL[1].strip().split(" && ")
+    lines = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert [step for step in steps if step not in lines] == []
+
+
+def test_the_first_command_ends_in_a_command_that_is_tested() -> None:
+    """The README's first command runs the demonstration, which has tests of its own."""
+    assert SHELL[0].strip().endswith("&& .venv/bin/cfbilling demo")
+
+
+def test_the_tree_of_errors_is_the_one_in_the_source() -> None:
+    """The exceptions are drawn in the README as they are in their file."""
+    drawn = [line.split()[0:2] for line in TEXT[0].strip().splitlines()]
+    source = errors.__doc__ or ""
+    assert all(" ".join(line) in " ".join(source.split()) for line in drawn)
+
+
+def test_no_block_is_left_out() -> None:
+    """Every block is of a language that a test here deals with."""
+    assert len(BLOCKS) == len(PYTHON) + len(SHELL) + len(TEXT)
+    assert {"python", "sh", "text"} == {language for language, _ in BLOCKS}
+
+
+def test_the_version_is_in_one_place() -> None:
+    """The package knows its version, and the build reads the same."""
+    assert re.fullmatch(r"\d+\.\d+\.\d+", cfbilling.__version__)

@@ -1,0 +1,238 @@
+import json
+import pickle
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+
+import attrs
+import pytest
+
+from cfbilling.decoding import RecordDecoder, decode_object
+from cfbilling.records import BillingProfile, PaygoRecord, Record, UsageRecord
+
+from .strategies import PAYGO, USAGE, kind_of
+
+TEXT, NUMBER, MOMENT, TRUTH = str, Decimal, datetime, bool
+USAGE_REQUIRED = {
+    "BillingAccountId": TEXT,
+    "BillingAccountName": TEXT,
+    "ChargeCategory": TEXT,
+    "ChargeDescription": TEXT,
+    "ChargeFrequency": TEXT,
+    "ChargePeriodEnd": MOMENT,
+    "ChargePeriodStart": MOMENT,
+    "ConsumedQuantity": NUMBER,
+    "ConsumedUnit": TEXT,
+    "HostProviderName": TEXT,
+    "InvoiceIssuerName": TEXT,
+    "ServiceProviderName": TEXT,
+    "x_BillableMetricName": TEXT,
+}
+USAGE_OPTIONAL = {
+    "BilledCost": NUMBER,
+    "BillingCurrency": TEXT,
+    "BillingPeriodEnd": MOMENT,
+    "BillingPeriodStart": MOMENT,
+    "ChargeClass": TEXT,
+    "ContractedCost": NUMBER,
+    "ContractedUnitPrice": NUMBER,
+    "EffectiveCost": NUMBER,
+    "ListCost": NUMBER,
+    "ListUnitPrice": NUMBER,
+    "PricingQuantity": NUMBER,
+    "PricingUnit": TEXT,
+    "RegionId": TEXT,
+    "RegionName": TEXT,
+    "SubAccountId": TEXT,
+    "SubAccountName": TEXT,
+    "x_BillableMetricId": TEXT,
+    "x_ProductFamilyName": TEXT,
+    "x_ZoneId": TEXT,
+    "x_ZoneName": TEXT,
+}
+USAGE_LATER = {"x_ProductCategoryName": TEXT, "x_ProductFamilyId": TEXT}
+PAYGO_REQUIRED = {
+    "BillingCurrency": TEXT,
+    "BillingPeriodStart": MOMENT,
+    "ChargePeriodEnd": MOMENT,
+    "ChargePeriodStart": MOMENT,
+    "ConsumedQuantity": NUMBER,
+    "ConsumedUnit": TEXT,
+    "ContractedCost": NUMBER,
+    "CumulatedContractedCost": NUMBER,
+    "CumulatedPricingQuantity": NUMBER,
+    "PricingQuantity": NUMBER,
+    "ServiceName": TEXT,
+}
+PAYGO_OPTIONAL = {
+    "ServiceFamilyName": TEXT,
+    "SubscriptionId": TEXT,
+    "ZoneId": TEXT,
+    "ZoneName": TEXT,
+}
+PROFILE_TEXTS = (
+    "id account_type address address2 card_number city company country device_data edited_on "
+    "enterprise_billing_email enterprise_primary_email first_name last_name next_bill_date "
+    "payment_address payment_address2 payment_city payment_country payment_email "
+    "payment_first_name payment_gateway payment_last_name payment_nonce payment_state "
+    "payment_zipcode primary_email state tax_id_type telephone validation_code vat zipcode"
+).split()
+PROFILE = dict.fromkeys(PROFILE_TEXTS, TEXT) | {
+    "balance": NUMBER,
+    "card_expiry_month": NUMBER,
+    "card_expiry_year": NUMBER,
+    "created_on": MOMENT,
+    "is_partner": TRUTH,
+    "use_legacy": TRUTH,
+}
+
+
+def types_of(record_type: type[Record], *, without: str = "") -> dict[str, object]:
+    """Return each wire name with the type of its value."""
+    names = record_type.wire_names.items()
+    return {wire: kind_of(record_type, name) for name, wire in names if wire != without}
+
+
+def required_of(record_type: type[Record]) -> set[str]:
+    """Return the wire names that are reported when they are missing."""
+    return set(RecordDecoder(record_type).decode(b"[{}]").missing)
+
+
+def test_usage_has_every_field_of_both_revisions() -> None:
+    """The usage record has the 33 fields of the first revision and the 3 of the later one."""
+    first = USAGE_REQUIRED | USAGE_OPTIONAL
+    assert len(first) == 33
+    assert first | USAGE_LATER == types_of(UsageRecord, without="Tags")
+    assert UsageRecord.wire_names["tags"] == "Tags"
+    assert len(UsageRecord.wire_names) == 36
+
+
+def test_paygo_has_every_field() -> None:
+    """The paygo record has the eleven required fields and the four optional ones."""
+    assert PAYGO_REQUIRED | PAYGO_OPTIONAL == types_of(PaygoRecord)
+    assert (11, 15) == (len(PAYGO_REQUIRED), len(PaygoRecord.wire_names))
+
+
+def test_the_profile_has_every_field() -> None:
+    """The profile has all documented fields under their own names."""
+    assert types_of(BillingProfile) == PROFILE
+    assert {name: name for name in PROFILE} == dict(BillingProfile.wire_names)
+
+
+def test_the_required_fields_are_the_documented_ones() -> None:
+    """Exactly the fields that the contract requires are reported when they are missing."""
+    assert set(USAGE_REQUIRED) == required_of(UsageRecord)
+    assert set(PAYGO_REQUIRED) == required_of(PaygoRecord)
+
+
+@pytest.mark.parametrize(
+    ("wire_name", "name"),
+    [
+        ("x_BillableMetricName", "x_billable_metric_name"),
+        ("x_ZoneId", "x_zone_id"),
+        ("BilledCost", "billed_cost"),
+        ("ListUnitPrice", "list_unit_price"),
+    ],
+)
+def test_names_are_the_wire_s_in_snake_case(wire_name: str, name: str) -> None:
+    """Attributes have the wire's names in snake case, with the prefix kept."""
+    assert wire_name == UsageRecord.wire_names[name]
+
+
+SECRET = "Hunter2"
+
+
+def full_profile() -> BillingProfile:
+    """Return a profile with personal data in every field."""
+    wire: dict[str, object] = dict.fromkeys(PROFILE_TEXTS, SECRET)
+    wire |= {"balance": "4711.5", "card_expiry_month": 11, "card_expiry_year": 2093}
+    wire |= {"created_on": "2014-03-01T12:21:59.3456Z", "is_partner": True, "use_legacy": False}
+    wire |= {"id": "the-id", "account_type": "the-type", "country": "the-country"}
+    return decode_object(json.dumps(wire | {"unknown": SECRET}).encode(), BillingProfile)
+
+
+def test_the_profile_shows_no_personal_data() -> None:
+    """Neither text form of a profile has more than its id, type and country."""
+    expected = "BillingProfile(id='the-id', account_type='the-type', country='the-country')"
+    profile = full_profile()
+    assert [expected] * 3 == [repr(profile), str(profile), f"{profile}"]
+
+
+def test_a_profile_goes_back_to_the_wire_as_it_came() -> None:
+    """A profile's dict has the wire's names and types, its balance in a string again."""
+    wire = full_profile().to_wire()
+    assert {*PROFILE, "unknown"} == set(wire)
+    found = (wire["balance"], wire["card_expiry_month"], wire["created_on"], wire["is_partner"])
+    assert ("4711.5", Decimal(11), "2014-03-01T12:21:59.345600Z", True) == found
+
+
+def test_a_record_goes_back_to_the_wire_as_it_came() -> None:
+    """A record's dict is the wire object, with exact numbers and unknown fields last."""
+    wire = USAGE | {"New": [1, None]}
+    (record,) = RecordDecoder(UsageRecord).decode(json.dumps([wire]).encode()).records
+    assert wire == record.to_wire()
+    assert list(record.to_wire())[-1] == "New"
+    assert type(record.to_wire()["ConsumedQuantity"]) is Decimal
+
+
+def test_absent_fields_stay_absent() -> None:
+    """What is None is left out of the dict."""
+    assert UsageRecord().to_wire() == {}
+    assert PaygoRecord(zone_id="z").to_wire() == {"ZoneId": "z"}
+
+
+def test_moments_go_back_in_utc() -> None:
+    """A date-time with any offset goes to the wire as UTC."""
+    zone = timezone(timedelta(hours=5, minutes=30))
+    record = PaygoRecord(
+        charge_period_start=datetime(2025, 1, 1, 5, 30, tzinfo=zone),
+        charge_period_end=datetime(2025, 1, 2, 0, 0, 0, 5, tzinfo=UTC),
+    )
+    expected = {
+        "ChargePeriodStart": "2025-01-01T00:00:00Z",
+        "ChargePeriodEnd": "2025-01-02T00:00:00.000005Z",
+    }
+    assert expected == record.to_wire()
+
+
+@pytest.mark.parametrize(
+    ("record_type", "example"), [(UsageRecord, USAGE), (PaygoRecord, PAYGO)]
+)
+@pytest.mark.parametrize("unknown", [{}, {"New": {"a": [1]}}])
+def test_a_decoded_record_is_a_plain_value(
+    record_type: type[Record], example: dict[str, object], unknown: dict[str, object]
+) -> None:
+    """Decoded by either way, a record is of its class, hashable, frozen, slotted and picklable."""
+    text = json.dumps([example | unknown]).encode()
+    (record,) = RecordDecoder(record_type).decode(text).records
+    (again,) = RecordDecoder(record_type).decode(text).records
+    assert record_type is type(record)
+    assert {record} == {again}
+    assert record == pickle.loads(pickle.dumps(record))  # noqa: S301
+    assert unknown == record.extra
+    assert not hasattr(record, "__dict__")
+    for name in record_type.wire_names:
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            setattr(record, name, None)
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            delattr(record, name)
+
+
+def test_records_share_no_state() -> None:
+    """Each record of a batch has its own dict of unknown fields."""
+    text = json.dumps([USAGE, USAGE]).encode()
+    first, second = RecordDecoder(UsageRecord).decode(text).records
+    assert first.extra is not second.extra
+
+
+def test_unknown_fields_count() -> None:
+    """Records that differ in an unknown field alone are not equal, but hash alike."""
+    one, other = UsageRecord(extra={"New": 1}), UsageRecord(extra={"New": 2})
+    assert one != other
+    assert hash(one) == hash(other)
+
+
+def test_a_profile_is_hashable_and_picklable() -> None:
+    """A profile is a plain value like the other records."""
+    profile = full_profile()
+    assert {profile} == {full_profile()}
+    assert profile == pickle.loads(pickle.dumps(profile))  # noqa: S301
