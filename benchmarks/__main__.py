@@ -32,7 +32,11 @@ def main() -> None:
     names: list[str] = arguments.names or list(BENCHMARKS)
     if unknown := [name for name in names if name not in BENCHMARKS]:
         parser.error(f"no such benchmark: {', '.join(unknown)}")
-    table = Table(load([arguments.compare] if arguments.compare else []))
+    try:
+        earlier = load(arguments.compare, quick=arguments.quick) if arguments.compare else {}
+    except (OSError, ValueError) as error:
+        parser.error(f"nothing to compare with: {error}")
+    table = Table(earlier)
     with Servers() as servers:
         for name in names:
             for figure in BENCHMARKS[name](Setup(servers, quick=arguments.quick)):

@@ -74,7 +74,7 @@ def _started(records_per_day: int) -> _Server:
     settings = {"accounts": 1, "records-per-day": records_per_day, "quota": 0}
     command = [sys.executable, "-m", "cfbilling.sandbox", "--cache-bodies", "--until-stdin-closes"]
     command += [f"--{name}={value}" for name, value in settings.items()]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None
     where = json.loads(process.stdout.readline())
     return _Server(process, where["base_url"], where["api_token"], where["account_ids"][0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.figures import Figure
@@ -47,15 +47,15 @@ class Table:
 
     def missed(self) -> list[str]:
         """Return the keys of the figures that missed their aim."""
-        return [key for key, figure in self.figures.items() if figure.aim and not _is_met(figure)]
+        return [
+            key
+            for key, figure in self.figures.items()
+            if figure.aim is not None and not figure.aim.is_met(figure.value)
+        ]
 
     def _line(self, name: str, what: str, value: str, aim: str, *rest: str) -> None:
         cells = (name.ljust(_WIDTHS[0]), what.ljust(_WIDTHS[1]), value.rjust(_WIDTHS[2]))
         print("  ".join((*cells, aim.ljust(_WIDTHS[3]), *rest)).rstrip(), flush=True)
-
-
-def _is_met(figure: Figure) -> bool:
-    return figure.aim is None or figure.aim.is_met(figure.value)
 
 
 def save(path: Path, figures: Mapping[str, Figure], *, quick: bool) -> None:
@@ -69,10 +69,13 @@ def save(path: Path, figures: Mapping[str, Figure], *, quick: bool) -> None:
     path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
 
 
-def load(paths: Iterable[Path]) -> dict[str, float]:
-    """Read the values that were saved, by key."""
-    return {
-        key: figure["value"]
-        for path in paths
-        for key, figure in json.loads(path.read_text())["figures"].items()
-    }
+def load(path: Path, *, quick: bool) -> dict[str, float]:
+    """Read the values that were saved, by key.
+
+    Raises:
+        ValueError: If they were measured with other sizes.
+    """
+    told = json.loads(path.read_text())
+    if told["quick"] is not quick:
+        raise ValueError("the saved figures are of the other sizes: --quick on one side only")
+    return {key: figure["value"] for key, figure in told["figures"].items()}

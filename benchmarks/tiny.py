@@ -72,7 +72,7 @@ def tiny(setup: Setup) -> Iterator[Figure]:
     )
     ours, raw, sdk = costs["ours"], costs["raw"], costs["sdk"]
     yield Figure("ours, requests per second", 1 / ours.wall, "1/s")
-    yield Figure("bare aiohttp, requests per second (bounded by the server)", 1 / raw.wall, "1/s")
+    yield Figure("bare aiohttp, requests per second", 1 / raw.wall, "1/s")
     yield Figure("the SDK, requests per second", 1 / sdk.wall, "1/s")
     yield Figure("ours, CPU per request", ours.cpu * 1e6, "us")
     yield Figure("bare aiohttp, CPU per request", raw.cpu * 1e6, "us")

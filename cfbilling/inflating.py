@@ -112,7 +112,9 @@ class _Brotli:
 
     def inflate(self, data: bytes) -> Iterator[bytes]:
         self._began = True
-        while data or not self._stream.can_accept_more_data():
+        piece = b""
+        # It says that it accepts more while output is left over, so only silence tells.
+        while data or piece or not self._stream.can_accept_more_data():
             try:
                 piece = self._stream.process(data, output_buffer_limit=_PIECE)
             except self._module.error as error:
