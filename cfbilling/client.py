@@ -124,7 +124,7 @@ class BillingClient:
         """End all that is under way and close the session, if it is ours."""
         await self._tasks.end()
         if self._fetcher is not None:
-            self._fetcher.close()
+            await self._fetcher.close()
             self._fetcher = None
         await self._session.close()
 

@@ -19,13 +19,19 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from cfbilling.errors import DecodeError
 from cfbilling.records import Record
-from cfbilling.twin import AwareDatetime, Batch, Refused, Twin, exact_decimal
+from cfbilling.twin import AwareDatetime, Batch, Refused, Twin, exact_decimals
 
 __all__ = ["RecordDecoder", "decode_object", "encode"]
 
 R = TypeVar("R", bound=Record)
 
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Refused)
+_UNREADABLE = (
+    msgspec.MsgspecError,
+    ArithmeticError,
+    UnicodeDecodeError,
+    RecursionError,
+    Refused,
+)
 _KINDS = {str: "text", bool: "a boolean", dict: "an object", list: "an array", type(None): "null"}
 
 
@@ -40,7 +46,7 @@ def _expected(wanted: str, value: object) -> NoReturn:
 
 @cache
 def _any_json() -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(float_hook=exact_decimal)
+    return msgspec.json.Decoder(float_hook=exact_decimals())
 
 
 @cache
@@ -151,7 +157,9 @@ def _json(text: bytes | msgspec.Raw, path: str) -> Any:
         raise DecodeError("text is not UTF-8", path) from None
     except RecursionError:
         raise DecodeError("JSON is nested too deeply", path) from None
-    except (msgspec.MsgspecError, Refused) as error:
+    except ArithmeticError as error:
+        raise DecodeError("a number is out of range", path) from error
+    except msgspec.MsgspecError as error:
         raise DecodeError(str(error), path) from error
 
 

@@ -143,11 +143,13 @@ def request_for(
 
     Raises:
         ConfigurationError: If the id is not 32 lower-case hex digits, or the metric is empty,
-            longer than 128 characters, or not a string.
+            longer than 128 characters, not a string, or not taken by the endpoint.
     """
     if not isinstance(scope_id, str) or _SCOPE_ID.fullmatch(scope_id) is None:
         raise ConfigurationError(f"{endpoint.scope} must be 32 lower-case hexadecimal digits")
     if metric is not None:
+        if not endpoint.filters_metric:
+            raise ConfigurationError(f"the endpoint {endpoint.name} takes no metric")
         if not isinstance(metric, str) or not 0 < len(metric) <= _LONGEST_METRIC:
             raise ConfigurationError(f"metric must be 1 to {_LONGEST_METRIC} characters of text")
         try:

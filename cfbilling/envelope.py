@@ -6,7 +6,7 @@ https://developers.cloudflare.com/fundamentals/api/troubleshooting/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -66,7 +66,7 @@ def _detail(entry: object) -> ErrorDetail:
     code, url, source = entry.get("code"), entry.get("documentation_url"), entry.get("source")
     pointer = source.get("pointer") if isinstance(source, dict) else None
     return ErrorDetail(
-        message=str(entry.get("message", "")),
+        message=str(entry.get("message") or ""),
         code=code if isinstance(code, int) and not isinstance(code, bool) else None,
         documentation_url=url if isinstance(url, str) else None,
         pointer=pointer if isinstance(pointer, str) else None,
@@ -107,10 +107,10 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
     return max(0.0, (moment - now).total_seconds())
 
 
-def _class_for(status: int, codes: frozenset[int]) -> type[ApiError]:
-    if codes & _AUTHENTICATION_CODES:
+def _class_for(status: int, codes: Sequence[int]) -> type[ApiError]:
+    if not _AUTHENTICATION_CODES.isdisjoint(codes):
         return AuthenticationError
-    if codes & _RATE_LIMIT_CODES:
+    if not _RATE_LIMIT_CODES.isdisjoint(codes):
         return RateLimited
     if status in _CLASS_OF_STATUS:
         return _CLASS_OF_STATUS[status]
@@ -149,7 +149,7 @@ def error_for(
         endpoint: What was asked.
         now: The present moment, for a ``Retry-After`` that is a date.
     """
-    codes = frozenset(detail.code for detail in details if detail.code is not None)
+    codes = [detail.code for detail in details if detail.code is not None]
     return _class_for(status, codes)(
         _sentence(status, details, endpoint),
         status=status,

@@ -87,7 +87,7 @@ class Fetcher:
                 raise DecodeError("expected an array", "result")
             await received.spool.put(received.ending.last_slice)
         except BaseException as error:
-            received.spool.close()
+            await received.spool.close()
             explain(error, request, received)
             raise
         return received
@@ -99,16 +99,16 @@ class Fetcher:
             BillingError: What went wrong in the end, with the request's facts.
         """
         received = await self._fetch(request)
-        received.spool.close()
+        await received.spool.close()
         try:
             return decode_object(received.ending.last_slice, record_type)
         except DecodeError as error:
             explain(error, request, received)
             raise
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Free whatever was received and not taken."""
-        self._room.close()
+        await self._room.close()
 
     async def _fetch(self, request: BillingRequest) -> Received:
         facts = request.facts

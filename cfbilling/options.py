@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 
 import attrs
 
@@ -16,7 +16,7 @@ _MIB = 1024 * 1024
 
 def _seconds(name: str, value: float, *, zero: bool = True) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+    if not number or not 0 <= value <= sys.float_info.max or (value == 0 and not zero):
         least = "0 or more" if zero else "more than 0"
         raise ConfigurationError(f"{name} must be {least} seconds, not {value!r}")
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from cfbilling.chunk import DateChunk
 from cfbilling.endpoints import Endpoint
 from cfbilling.errors import ConfigurationError
-from cfbilling.splitter import Moment, next_chunk, whole_range
+from cfbilling.splitter import Moment, next_chunk, parsed_moment, whole_range
 
 __all__ = ["Widths", "meant_range"]
 
@@ -27,7 +27,8 @@ def meant_range(start: Moment | None, end: Moment | None, now: datetime) -> Date
         return None
     if end is None:
         tomorrow = now.astimezone(UTC).date() + timedelta(days=1)
-        has_time = isinstance(start, datetime) or (isinstance(start, str) and "T" in start.upper())
+        start = parsed_moment("start", start)
+        has_time = isinstance(start, datetime)
         end = datetime.combine(tomorrow, time(), UTC) if has_time else tomorrow
     return whole_range(start, end)
 

@@ -125,10 +125,10 @@ async def receive(
         if not ending.envelope.success:
             raise error_for(status, headers, ending.envelope.details, endpoint, now)
     except BillingError as error:
-        spool.close()
+        await spool.close()
         error.answered(status, headers.get("cf-ray"))
         raise
     except BaseException:
-        spool.close()
+        await spool.close()
         raise
     return Received(spool, ending, status, headers.get("cf-ray"), body.wire_bytes, body.body_bytes)

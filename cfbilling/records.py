@@ -38,9 +38,13 @@ def _personal() -> Any:
 
 
 def _to_wire(value: object) -> object:
-    if isinstance(value, datetime):
+    if not isinstance(value, datetime):
+        return value
+    try:
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return value
+    except OverflowError:
+        # At the calendar's edge, the offset that it came with has to stay.
+        return value.isoformat()
 
 
 @attrs.frozen(kw_only=True)

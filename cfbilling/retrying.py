@@ -106,9 +106,13 @@ async def retrying(
             )
 
     number = 0
+    first_error: BillingError | None = None
 
     async def numbered() -> T:
-        nonlocal number
+        nonlocal number, first_error
+        if first_error is not None:
+            error, first_error = first_error, None
+            raise error
         number += 1
         try:
             return await attempt(number)
@@ -116,6 +120,12 @@ async def retrying(
             error.attempts = number
             raise
 
+    # Nearly every request succeeds at once, and then tenacity would cost more than all the rest
+    # of our code: it is entered with a failure in hand.
+    try:
+        return await numbered()
+    except BillingError as error:
+        first_error = error
     return await tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception(is_transient),
         wait=spending.wait,

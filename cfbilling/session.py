@@ -52,16 +52,35 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _scrub(error: BaseException) -> None:
+    """Take request headers and a proxy's password out of an exception of aiohttp's."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        blank: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
+        error.request_info = error.request_info._replace(headers=blank)
+        error.history = ()
+        error.args = ()
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        key = getattr(error, "_conn_key", None)
+        if key is not None:
+            error._conn_key = key._replace(proxy=None, proxy_auth=None)  # noqa: SLF001
+        error.args = ()
+
+
 def map_exception(error: BaseException) -> BillingError | None:
     """Return our error for what aiohttp and the system raise, or ``None`` if it is not theirs.
 
     Texts of theirs are not taken over: they can hold a proxy's password or a whole header.
     """
+    _scrub(error)
     name = type(error).__name__
     match error:
         case aiohttp.InvalidURL():
             return ConfigurationError("the URL is not valid")
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ServerFingerprintMismatch():
+        case (
+            aiohttp.ClientConnectorCertificateError()
+            | aiohttp.ServerFingerprintMismatch()
+            | ssl.SSLCertVerificationError()
+        ):
             return TransportError("the server's certificate is not trusted", transient=False)
         case aiohttp.ClientSSLError() | ssl.SSLError():
             return TransportError(f"the TLS connection failed ({name})")
@@ -72,11 +91,6 @@ def map_exception(error: BaseException) -> BillingError | None:
         case aiohttp.ClientPayloadError():
             return TransportError("the body broke off or is corrupt")
         case aiohttp.ClientResponseError():
-            # Its attributes would show the request's headers, and those are the credentials.
-            blank: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
-            error.request_info = error.request_info._replace(headers=blank)
-            error.history = ()
-            error.args = ()
             return TransportError("the answer is not valid HTTP")
         case aiohttp.ClientError() | OSError():
             return TransportError(f"the connection failed ({name})")

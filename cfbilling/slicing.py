@@ -9,6 +9,7 @@ the JSON, so it costs a small part of decoding and can run while the body is sti
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 import attrs
 import msgspec
@@ -22,9 +23,11 @@ LARGEST_RECORD = 4 * 1024 * 1024
 """Bytes without any record boundary after which a body is given up."""
 
 _MOST_CUTS_TRIED = 16
+_MOST_HEADS_TRIED = 4
 _RESULT_ARRAY = re.compile(rb'"result"\s*:\s*\[')
-_TRUNCATED = "truncated"
-_BROKEN_AT = re.compile(r"\(byte (\d+)\)$")
+_COMMA = re.compile(rb"[ \t\r\n]*,")
+_CUT_NUMBER = re.compile(r"invalid (?:number|character) \(byte (\d+)\)$")
+_OPENING, _CLOSING = b"[", b"]"
 
 
 @attrs.frozen
@@ -50,11 +53,21 @@ def _is_json(text: bytes) -> bool:
     return True
 
 
+def _check_encoding(text: bytes) -> None:
+    # The proof skips over what is inside strings.
+    if not text.isascii():
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            # Its representation would show the body.
+            raise DecodeError("text is not UTF-8") from None
+
+
 def _ends_early(error: msgspec.DecodeError, text: bytes) -> bool:
     # A number that is cut off is called invalid, at the byte that is not there.
-    broken_at = _BROKEN_AT.search(str(error))
+    broken_at = _CUT_NUMBER.search(str(error))
     at_end = broken_at is not None and int(broken_at[1]) >= len(text)
-    return _TRUNCATED in str(error) or at_end
+    return "truncated" in str(error) or at_end
 
 
 class Slicer:
@@ -94,27 +107,33 @@ class Slicer:
     def _has_head(self) -> bool:
         if not self._head:
             text = bytes(self._buffer)
-            candidates = (text[: match.end()] for match in _RESULT_ARRAY.finditer(text))
-            self._head = next((head for head in candidates if _is_json(head + b"]}")), b"")
+            ends = (match.end() for match in _RESULT_ARRAY.finditer(text))
+            heads = (text[:end] for end in islice(ends, _MOST_HEADS_TRIED))
+            self._head = next((head for head in heads if _is_json(head + b"]}")), b"")
             del self._buffer[: len(self._head)]
         return bool(self._head)
 
     def _cut(self) -> bytes | None:
-        # After a cut the text goes on with a comma; a null before it keeps the proof exact, since
-        # neither a missing comma nor one with nothing behind it would be JSON.
-        lead = b"[null" if self._has_cut else b"["
+        begin = 0
+        if self._has_cut:
+            comma = _COMMA.match(self._buffer)
+            if comma is None:
+                return None
+            begin = comma.end()
+            del comma  # it keeps the buffer from shrinking
         tries = _MOST_CUTS_TRIED if self._enough == self._slice_bytes else 2
         end = self._enough
         for _ in range(tries):
-            end = self._buffer.rfind(b"}", 0, end)
+            end = self._buffer.rfind(b"}", begin, end)
             if end < 0:
                 return None
-            text = bytes(self._buffer[: end + 1])
-            if _is_json(lead + text + b"]"):
-                begin = text.index(b",") + 1 if self._has_cut else 0
+            with memoryview(self._buffer) as view:
+                text = b"".join((_OPENING, view[begin : end + 1], _CLOSING))
+            if _is_json(text):
+                _check_encoding(text)
                 self._has_cut = True
                 del self._buffer[: end + 1]
-                return b"[" + text[begin:] + b"]"
+                return text
         return None
 
     def finish(self) -> Ending:
@@ -124,12 +143,13 @@ class Slicer:
             TransportError: If it ends early.
             DecodeError: If it is not JSON, or no envelope.
         """
+        # After a cut the text goes on with a comma or the array's end. A null before it keeps that
+        # JSON, and keeps wrong what was wrong: a missing comma, or one with nothing behind it.
         lead = b"null" if self._has_cut else b""
         text = self._head + lead + bytes(self._buffer)
+        _check_encoding(text)
         try:
             envelope = msgspec.json.decode(text, type=Envelope)
-        except UnicodeDecodeError:
-            raise DecodeError("text is not UTF-8") from None
         except RecursionError:
             raise DecodeError("JSON is nested too deeply") from None
         except msgspec.DecodeError as error:
@@ -138,6 +158,7 @@ class Slicer:
             raise DecodeError(str(error)) from error
         rest = bytes(envelope.result)
         if self._has_cut:
-            after_null = rest[len(b"[null") :].lstrip()
-            rest = b"[" + after_null.removeprefix(b",")
-        return Ending(envelope, is_array=rest.startswith(b"["), last_slice=rest)
+            if not text.startswith(rest, len(self._head) - len(_OPENING)):
+                raise DecodeError("the envelope has more than one result")
+            rest = _OPENING + rest[len(b"[null") :].lstrip().removeprefix(b",")
+        return Ending(envelope, is_array=rest.startswith(_OPENING), last_slice=rest)

@@ -9,7 +9,7 @@ import attrs
 from cfbilling.chunk import DateChunk
 from cfbilling.errors import ConfigurationError
 
-__all__ = ["MAX_DAYS", "Moment", "next_chunk", "split_range", "whole_range"]
+__all__ = ["MAX_DAYS", "Moment", "next_chunk", "parsed_moment", "split_range", "whole_range"]
 
 MAX_DAYS = 31
 """The longest range that one usage request may ask for, in days (documented)."""
@@ -20,7 +20,12 @@ Moment = date | datetime | str
 """A ``date`` (midnight UTC), an aware ``datetime``, or either of them as an ISO 8601 string."""
 
 
-def _parsed(name: str, moment: Moment) -> date:
+def parsed_moment(name: str, moment: Moment) -> date:
+    """Return a date or an aware datetime for what a caller gave.
+
+    Raises:
+        ConfigurationError: If it is neither; the message names the argument *name*.
+    """
     if isinstance(moment, str):
         text = moment.strip()
         parse = date.fromisoformat if len(text) <= _LENGTH_OF_A_DATE else datetime.fromisoformat
@@ -51,7 +56,7 @@ def whole_range(start: Moment, end: Moment) -> DateChunk:
         ConfigurationError: For anything that is no range: ``start`` not before ``end``, a naive
             ``datetime``, a ``date`` mixed with a ``datetime``, text that is not ISO 8601.
     """
-    first, last = _parsed("start", start), _parsed("end", end)
+    first, last = parsed_moment("start", start), parsed_moment("end", end)
     if isinstance(first, datetime) != isinstance(last, datetime):
         raise ConfigurationError("start and end must both be dates or both be datetimes")
     if first >= last:

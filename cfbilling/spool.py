@@ -7,9 +7,11 @@ import tempfile
 from collections import deque
 from typing import IO
 
-from cfbilling.errors import ConfigurationError
+from cfbilling.errors import ConfigurationError, ResponseTooLarge
 
 __all__ = ["Spool", "SpoolRoom"]
+
+_BLOCK = 1024 * 1024
 
 
 class SpoolRoom:
@@ -44,36 +46,60 @@ class SpoolRoom:
         """Take a closed spool off the list."""
         self._open.discard(spool)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close every spool that is still open."""
         for spool in list(self._open):
-            spool.close()
+            await spool.close()
 
 
 class Spool:
     """The slices of one body, written once and then read once, in order.
 
-    Memory comes first, so a body that fits never touches the disk; the first slice that does not
-    fit and all after it go to an unnamed temporary file, written and read in a thread.
+    Memory comes first, so a body that fits never touches the disk. The slices after those go to
+    an unnamed temporary file, in blocks; what touches the file runs in a thread.
     """
 
     def __init__(self, room: SpoolRoom) -> None:
         self._room = room
         self._held: deque[bytes] = deque()
-        self._lengths: deque[int] = deque()
+        self._block: list[bytes] = []
+        self._block_size = 0
+        self._written: deque[list[int]] = deque()
+        self._loaded: deque[bytes] = deque()
         self._file: IO[bytes] | None = None
         self._is_rewound = False
         self._is_closed = False
 
     async def put(self, piece: bytes) -> None:
-        """Add a slice."""
-        if self._file is None and self._room.take(len(piece)):
+        """Add a slice.
+
+        Raises:
+            ConfigurationError: If the client was closed meanwhile.
+            ResponseTooLarge: If the disk has no room for it.
+        """
+        self._check_open()
+        spills = self._block or self._written
+        if not spills and self._room.take(len(piece)):
             self._held.append(piece)
             return
-        if self._file is None:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        await asyncio.to_thread(self._file.write, piece)
-        self._lengths.append(len(piece))
+        self._block.append(piece)
+        self._block_size += len(piece)
+        if self._block_size >= _BLOCK:
+            await self._write_block()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ConfigurationError("the client was closed while this stream was open")
+
+    async def _write_block(self) -> None:
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+            await asyncio.to_thread(self._file.write, b"".join(self._block))
+        except OSError as error:
+            raise ResponseTooLarge("the temporary folder has no room for the body") from error
+        self._written.append([len(piece) for piece in self._block])
+        self._block, self._block_size = [], 0
 
     async def take(self) -> bytes | None:
         """Return the next slice and free its room; ``None`` after the last.
@@ -81,25 +107,37 @@ class Spool:
         Raises:
             ConfigurationError: If the client was closed meanwhile.
         """
-        if self._is_closed:
-            raise ConfigurationError("the client was closed while this stream was open")
+        self._check_open()
         if self._held:
             piece = self._held.popleft()
             self._room.give_back(len(piece))
             return piece
-        if self._file is None or not self._lengths:
-            return None
+        if not self._loaded:
+            await self._load_block()
+        return self._loaded.popleft() if self._loaded else None
+
+    async def _load_block(self) -> None:
+        if self._file is None or not self._written:
+            self._loaded.extend(self._block)
+            self._block = []
+            return
         if not self._is_rewound:
             await asyncio.to_thread(self._file.seek, 0)
             self._is_rewound = True
-        return await asyncio.to_thread(self._file.read, self._lengths.popleft())
+        lengths = self._written.popleft()
+        block = await asyncio.to_thread(self._file.read, sum(lengths))
+        begin = 0
+        for length in lengths:
+            self._loaded.append(block[begin : begin + length])
+            begin += length
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Free what is left; harmless when repeated."""
         self._is_closed = True
         self._room.forget(self)
         self._room.give_back(sum(map(len, self._held)))
         self._held.clear()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            # The system takes milliseconds to free the pages of a large file.
+            await asyncio.to_thread(file.close)

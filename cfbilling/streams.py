@@ -123,17 +123,17 @@ class StreamSource(Generic[R]):
                 parts.append(_Part(part, await self.fetcher.fetch_chunk(part)))
         except InvalidRequest:
             # Then it was not the length that the service does not accept.
-            _close(parts)
+            await _close(parts)
             raise refusal from None
         except BaseException:
-            _close(parts)
+            await _close(parts)
             raise
         return parts
 
 
-def _close(parts: list[_Part]) -> None:
+async def _close(parts: list[_Part]) -> None:
     for part in parts:
-        part.received.spool.close()
+        await part.received.spool.close()
 
 
 class _Delivery(Generic[R]):
@@ -163,11 +163,11 @@ class _Delivery(Generic[R]):
                         async for batch in batches:
                             yield batch
         finally:
-            _close(parts)
+            await _close(parts)
             await source.tasks.end(ahead)
             for task in ahead:
                 if not task.cancelled() and task.exception() is None:
-                    _close(task.result())
+                    await _close(task.result())
 
     async def _part_batches(self, part: _Part) -> AsyncGenerator[list[R], None]:
         turns = Turns()
@@ -183,7 +183,7 @@ class _Delivery(Generic[R]):
             delivered += len(owned)
             if owned:
                 yield owned
-        part.received.spool.close()
+        await part.received.spool.close()
         notify(
             self._source.observer,
             ChunkDone(

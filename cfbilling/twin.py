@@ -6,7 +6,8 @@ is not exactly the documented shape. Its rows become records a column at a time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import decimal
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from types import NoneType
@@ -17,14 +18,12 @@ import msgspec
 
 from cfbilling.records import Record
 
-__all__ = ["AwareDatetime", "Batch", "Refused", "Twin", "exact_decimal"]
+__all__ = ["AwareDatetime", "Batch", "Refused", "Twin", "exact_decimals"]
 
 R = TypeVar("R", bound=Record)
 
 AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
 """What msgspec calls an RFC 3339 date-time that must have an offset."""
-
-_MOST_REMEMBERED = 8192
 
 
 class Refused(Exception):
@@ -44,30 +43,23 @@ class Batch(Generic[R]):
     missing: frozenset[str] = frozenset()
 
 
-def exact_decimal(text: str) -> Decimal:
-    """Return the number with exactly the digits of *text*, a JSON number.
+def exact_decimals() -> Callable[[str], Decimal]:
+    """Return what makes a number with exactly the digits of its text, whoever's context is set.
 
-    Raises:
-        Refused: If its exponent is beyond what a `Decimal` holds.
+    What it returns raises `ArithmeticError` for an exponent beyond what a `Decimal` holds.
     """
-    try:
-        number = Decimal(text)
-    except ArithmeticError:
-        raise Refused("a number is out of range") from None
-    if not number.is_finite():
-        # Where the caller's decimal context traps nothing, the constructor says NaN.
-        raise Refused("a number is out of range")
-    return number
-
-
-class _Remembered(dict[str, Decimal]):
-    """Numbers by their text: prices and zero costs repeat in every record."""
-
-    def __missing__(self, text: str) -> Decimal:
-        if len(self) >= _MOST_REMEMBERED:
-            self.clear()
-        number = self[text] = exact_decimal(text)
-        return number
+    signals = (
+        decimal.Clamped,
+        decimal.Inexact,
+        decimal.InvalidOperation,
+        decimal.Overflow,
+        decimal.Rounded,
+        decimal.Subnormal,
+        decimal.Underflow,
+    )
+    return decimal.Context(
+        prec=decimal.MAX_PREC, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX, traps=list(signals)
+    ).create_decimal
 
 
 _WIRE_TYPES: Mapping[type, Any] = {
@@ -79,28 +71,28 @@ _WIRE_TYPES: Mapping[type, Any] = {
 }
 
 
-def _value_type(record_type: type[Record], name: str) -> Any:
-    (value_type,) = (
-        part for part in get_args(get_type_hints(record_type)[name]) if part is not NoneType
-    )
-    return value_type
+def _value_types(record_type: type[Record]) -> dict[str, Any]:
+    """Map each attribute to its type, without the None that any of them may be."""
+    hints = get_type_hints(record_type)
+    return {
+        name: next(part for part in get_args(hints[name]) if part is not NoneType)
+        for name in record_type.wire_names
+    }
 
 
-def _struct_field(record_type: type[Record], field: attrs.Attribute[Any]) -> tuple[Any, ...]:
-    value_type = _value_type(record_type, field.name)
+def _struct_field(name: str, value_type: Any, metadata: Mapping[str, Any]) -> tuple[Any, ...]:
     wire_type = _WIRE_TYPES.get(value_type, dict[str, str | bool])
-    if field.metadata.get("required") and not field.metadata["drifts"]:
-        return field.name, wire_type
-    return field.name, wire_type | None if wire_type is not Any else Any, None
+    if metadata.get("required") and not metadata["drifts"]:
+        return name, wire_type
+    return name, Any if wire_type is Any else wire_type | None, None
 
 
-def _struct_for(record_type: type[Record]) -> type[msgspec.Struct]:
-    names = record_type.wire_names
-    fields = [_struct_field(record_type, getattr(attrs.fields(record_type), n)) for n in names]
+def _struct_for(record_type: type[Record], value_types: Mapping[str, Any]) -> type[msgspec.Struct]:
+    fields = attrs.fields_dict(record_type)
     return msgspec.defstruct(
         f"_{record_type.__name__}Twin",
-        fields,
-        rename=dict(names),
+        [_struct_field(name, kind, fields[name].metadata) for name, kind in value_types.items()],
+        rename=dict(record_type.wire_names),
         forbid_unknown_fields=True,
         kw_only=True,
         gc=False,
@@ -136,21 +128,21 @@ class Twin(Generic[R]):
     def __init__(self, record_type: type[R]) -> None:
         self._record_type = record_type
         self._unfrozen: Any = _unfrozen(record_type)
+        value_types = _value_types(record_type)
+        struct: Any = _struct_for(record_type, value_types)
         self._decoder: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(
-            list[_struct_for(record_type)],  # type: ignore[misc]  # a type made by program
-            float_hook=_Remembered().__getitem__,
+            list[struct], float_hook=exact_decimals()
         )
-        names = record_type.wire_names
         fields = attrs.fields_dict(record_type)
-        types = [_value_type(record_type, name) for name in names]
+        names = list(enumerate(record_type.wire_names.items()))
         self._numbers = [
             (position, wire_name if fields[name].metadata.get("required") else None)
-            for position, (name, wire_name) in enumerate(names.items())
-            if types[position] is Decimal
+            for position, (name, wire_name) in names
+            if value_types[name] is Decimal
         ]
         self._drifting = [
             (position, wire_name)
-            for position, (name, wire_name) in enumerate(names.items())
+            for position, (name, wire_name) in names
             if fields[name].metadata.get("drifts")
         ]
 
@@ -159,6 +151,7 @@ class Twin(Generic[R]):
 
         Raises:
             Refused: If a number's place holds something else.
+            ArithmeticError: If a number's exponent is out of range.
             msgspec.MsgspecError: If the text is not JSON, or not of the documented shape.
         """
         rows = self._decoder.decode(text)

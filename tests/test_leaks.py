@@ -116,7 +116,13 @@ async def test_cancellation_at_any_await_leaves_nothing(turns: int) -> None:
         async for _ in client.usage(account, START, END):
             pass
 
-    async with Sandbox(records_per_day=3) as sandbox, nothing_left(), _client(sandbox) as client:
+    async with (
+        Sandbox(records_per_day=3, quota=None) as sandbox,
+        nothing_left(),
+        BillingClient(
+            ApiToken(sandbox.api_token), base_url=sandbox.base_url, chunk_days=1
+        ) as client,
+    ):
         task = asyncio.ensure_future(consume(client, sandbox.account_ids[0]))
         for _ in range(turns):
             await asyncio.sleep(0)

@@ -16,7 +16,7 @@ COMMAND = (sys.executable, "-m", "cfbilling.sandbox")
 @contextmanager
 def running(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
     """Run the command, and stop it if the test did not."""
-    with subprocess.Popen(  # noqa: S603 - our own command
+    with subprocess.Popen(
         [*COMMAND, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         try:

@@ -75,7 +75,9 @@ def test_a_refusal_with_status_200_goes_by_its_code(
     assert expected is type(refusal(200, *codes))
 
 
-@pytest.mark.parametrize(("codes", "expected"), [((7003, 1183), NotFound), ((1183, 7003), InvalidRequest)])
+@pytest.mark.parametrize(
+    ("codes", "expected"), [((7003, 1183), NotFound), ((1183, 7003), InvalidRequest)]
+)
 def test_the_first_code_that_is_known_decides(
     codes: tuple[int, ...], expected: type[ApiError]
 ) -> None:
@@ -148,7 +150,8 @@ def test_retry_after_is_seconds_or_a_date(value: str | None, expected: float | N
     st.one_of(
         st.text(),
         st.from_regex(
-            r"[A-Z][a-z]{2}, [0-9]{1,2} (Jan|Feb|Xxx) [0-9]{1,6} [0-9:]{1,9} ?([+-][0-9]{2,20}|GMT)?"
+            r"[A-Z][a-z]{2}, [0-9]{1,2} (Jan|Feb|Xxx) [0-9]{1,6} [0-9:]{1,9} ?"
+            r"([+-][0-9]{2,20}|GMT)?"
         ),
     )
 )

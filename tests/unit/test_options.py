@@ -26,7 +26,7 @@ def test_a_wait_must_be_seconds(name: str, value: float) -> None:
 @pytest.mark.parametrize("name", ["initial_wait", "max_backoff", "budget"])
 def test_a_wait_may_be_nothing(name: str) -> None:
     """A wait of no time is accepted."""
-    assert getattr(RetryPolicy(**{name: 0}), name) == 0  # type: ignore[arg-type]
+    assert getattr(RetryPolicy(**{name: 0}), name) == 0
 
 
 @pytest.mark.parametrize("value", [0, *NO_COUNTS])

@@ -69,13 +69,41 @@ PAYGO_OPTIONAL = {
     "ZoneId": TEXT,
     "ZoneName": TEXT,
 }
-PROFILE_TEXTS = (
-    "id account_type address address2 card_number city company country device_data edited_on "
-    "enterprise_billing_email enterprise_primary_email first_name last_name next_bill_date "
-    "payment_address payment_address2 payment_city payment_country payment_email "
-    "payment_first_name payment_gateway payment_last_name payment_nonce payment_state "
-    "payment_zipcode primary_email state tax_id_type telephone validation_code vat zipcode"
-).split()
+PROFILE_TEXTS = [
+    "id",
+    "account_type",
+    "address",
+    "address2",
+    "card_number",
+    "city",
+    "company",
+    "country",
+    "device_data",
+    "edited_on",
+    "enterprise_billing_email",
+    "enterprise_primary_email",
+    "first_name",
+    "last_name",
+    "next_bill_date",
+    "payment_address",
+    "payment_address2",
+    "payment_city",
+    "payment_country",
+    "payment_email",
+    "payment_first_name",
+    "payment_gateway",
+    "payment_last_name",
+    "payment_nonce",
+    "payment_state",
+    "payment_zipcode",
+    "primary_email",
+    "state",
+    "tax_id_type",
+    "telephone",
+    "validation_code",
+    "vat",
+    "zipcode",
+]
 PROFILE = dict.fromkeys(PROFILE_TEXTS, TEXT) | {
     "balance": NUMBER,
     "card_expiry_month": NUMBER,
@@ -194,9 +222,7 @@ def test_moments_go_back_in_utc() -> None:
     assert expected == record.to_wire()
 
 
-@pytest.mark.parametrize(
-    ("record_type", "example"), [(UsageRecord, USAGE), (PaygoRecord, PAYGO)]
-)
+@pytest.mark.parametrize(("record_type", "example"), [(UsageRecord, USAGE), (PaygoRecord, PAYGO)])
 @pytest.mark.parametrize("unknown", [{}, {"New": {"a": [1]}}])
 def test_a_decoded_record_is_a_plain_value(
     record_type: type[Record], example: dict[str, object], unknown: dict[str, object]

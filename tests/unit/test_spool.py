@@ -1,9 +1,12 @@
+"""Where slices wait, and that nothing of them stays."""
+
 import asyncio
+import contextlib
 import tempfile
 
 import pytest
 
-from cfbilling.errors import ConfigurationError
+from cfbilling.errors import ConfigurationError, ResponseTooLarge
 from cfbilling.spool import Spool, SpoolRoom
 
 
@@ -13,6 +16,11 @@ async def taken(spool: Spool) -> list[bytes]:
     while (piece := await spool.take()) is not None:
         pieces.append(piece)
     return pieces
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cfbilling.spool._BLOCK", 1)
 
 
 @pytest.fixture
@@ -36,7 +44,7 @@ async def test_what_fits_stays_in_memory(files: list[object]) -> None:
         await spool.put(piece)
     assert await taken(spool) == [b"abc", b"", b"defghij"]
     assert files == []
-    spool.close()
+    await spool.close()
 
 
 async def test_what_does_not_fit_goes_to_a_file(files: list[object]) -> None:
@@ -47,7 +55,7 @@ async def test_what_does_not_fit_goes_to_a_file(files: list[object]) -> None:
         await spool.put(piece)
     assert pieces == await taken(spool)
     assert len(files) == 1
-    spool.close()
+    await spool.close()
     assert getattr(files[0], "closed", None) is True
 
 
@@ -59,7 +67,7 @@ async def test_without_memory_all_goes_to_a_file(files: list[object]) -> None:
         await spool.put(piece)
     assert pieces == await taken(spool)
     assert len(files) == 1
-    spool.close()
+    await spool.close()
 
 
 async def test_room_is_given_back_when_taken() -> None:
@@ -71,7 +79,7 @@ async def test_room_is_given_back_when_taken() -> None:
     await first.take()
     await second.put(b"efgh")
     assert second._file is None
-    room.close()
+    await room.close()
 
 
 async def test_room_is_given_back_when_closed() -> None:
@@ -81,8 +89,8 @@ async def test_room_is_given_back_when_closed() -> None:
     await spool.put(b"ab")
     await spool.put(b"cd")
     assert room.take(1) is False
-    spool.close()
-    spool.close()
+    await spool.close()
+    await spool.close()
     assert [True, False] == [room.take(4), room.take(1)]
 
 
@@ -95,14 +103,14 @@ async def test_one_body_cannot_use_more_than_the_room() -> None:
     assert [True, True, False, False] == [spool._file is None for spool in spools]
     found = [await taken(spool) for spool in spools]
     assert [[b"abc"]] * 4 == found
-    room.close()
+    await room.close()
 
 
 async def test_nothing_comes_from_an_empty_spool() -> None:
     """An empty spool has no slice, however often it is asked."""
     spool = SpoolRoom(4).spool()
     assert [None, None] == [await spool.take(), await spool.take()]
-    spool.close()
+    await spool.close()
 
 
 @pytest.mark.parametrize("memory", [0, 100])
@@ -110,7 +118,7 @@ async def test_a_closed_spool_says_so(memory: int) -> None:
     """Taking from a spool that was closed is a configuration error, not an end."""
     spool = SpoolRoom(memory).spool()
     await spool.put(b"abc")
-    spool.close()
+    await spool.close()
     with pytest.raises(ConfigurationError, match="closed"):
         await spool.take()
 
@@ -121,7 +129,7 @@ async def test_closing_the_room_closes_its_spools(files: list[object]) -> None:
     spools = [room.spool() for _ in range(3)]
     for spool in spools:
         await spool.put(b"abc")
-    room.close()
+    await room.close()
     assert [True] * 3 == [getattr(file, "closed", None) for file in files]
     for spool in spools:
         with pytest.raises(ConfigurationError):
@@ -132,11 +140,9 @@ async def test_a_closed_spool_keeps_no_room() -> None:
     """What is put into a spool after it was closed does not hold any memory of the room."""
     room = SpoolRoom(4)
     spool = room.spool()
-    spool.close()
-    try:
+    await spool.close()
+    with contextlib.suppress(ConfigurationError):
         await spool.put(b"abcd")
-    except ConfigurationError:
-        pass
     assert room.take(4) is True
 
 
@@ -147,5 +153,33 @@ async def test_a_cancelled_put_leaves_nothing_open(files: list[object]) -> None:
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait((task,))
-    spool.close()
+    await spool.close()
     assert [True] == [getattr(file, "closed", None) for file in files]
+
+
+async def test_slices_of_a_block_keep_their_borders(
+    files: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slices are written several at a time, and come back one by one; the last may stay."""
+    monkeypatch.setattr("cfbilling.spool._BLOCK", 100)
+    spool = SpoolRoom(0).spool()
+    pieces = [bytes([index]) * (index % 37) for index in range(200)]
+    for piece in pieces:
+        await spool.put(piece)
+    assert pieces == await taken(spool)
+    assert len(files) == 1
+    await spool.close()
+
+
+async def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk without room is an error of ours, with the system's as its cause."""
+
+    def no_room() -> object:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", no_room)
+    spool = SpoolRoom(0).spool()
+    with pytest.raises(ResponseTooLarge, match="no room") as caught:
+        await spool.put(b"abc")
+    assert isinstance(caught.value.__cause__, OSError)
+    await spool.close()
