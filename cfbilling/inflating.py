@@ -54,8 +54,10 @@ class _Identity:
 class _Zlib:
     """Gzip (also of several members) and deflate (with or without the zlib wrapper)."""
 
-    def __init__(self, coding: str) -> None:
+    def __init__(self, coding: str, fast: ModuleType | None) -> None:
         self._coding = coding
+        self._module: Any = fast or zlib
+        self._error: type[Exception] = getattr(fast, "IsalError", zlib.error)
         self._stream: Any = None
 
     def _wbits(self, first: int) -> int:
@@ -67,10 +69,10 @@ class _Zlib:
         piece = b""
         while data or len(piece) == _PIECE:
             if self._stream is None or (self._stream.eof and data):
-                self._stream = zlib.decompressobj(self._wbits(data[0]))
+                self._stream = self._module.decompressobj(self._wbits(data[0]))
             try:
                 piece = self._stream.decompress(data, _PIECE)
-            except zlib.error as error:
+            except self._error as error:
                 raise TransportError(f"the {self._coding} body is corrupt") from error
             data = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
             if piece:
@@ -138,9 +140,11 @@ def _first_module(*names: str) -> ModuleType | None:
 
 
 def _makers() -> Mapping[str, Callable[[], Inflater]]:
+    # The same as zlib, nearly three times as fast.
+    isal = _first_module("isal.isal_zlib")
     makers: dict[str, Callable[[], Inflater]] = {
-        "gzip": lambda: _Zlib("gzip"),
-        "deflate": lambda: _Zlib("deflate"),
+        "gzip": lambda: _Zlib("gzip", isal),
+        "deflate": lambda: _Zlib("deflate", isal),
     }
     brotli = _first_module("brotli")
     # Older releases cannot bound what they return for a piece.

@@ -117,7 +117,7 @@ class Limits:
     chunk_days: int = MAX_DAYS
     max_response_bytes: int = 4096 * _MIB
     spool_bytes: int = 16 * _MIB
-    slice_bytes: int = _MIB // 8
+    slice_bytes: int = _MIB // 16
 
     def __attrs_post_init__(self) -> None:
         whole_number("concurrency", self.concurrency, 1, 1000)

@@ -8,6 +8,7 @@ the JSON, so it costs a small part of decoding and can run while the body is sti
 
 from __future__ import annotations
 
+import codecs
 import re
 from itertools import islice
 
@@ -22,6 +23,7 @@ __all__ = ["LARGEST_RECORD", "Ending", "Slicer"]
 LARGEST_RECORD = 4 * 1024 * 1024
 """Bytes without any record boundary after which a body is given up."""
 
+_WINDOW = 16 * 1024
 _MOST_CUTS_TRIED = 16
 _MOST_HEADS_TRIED = 4
 _RESULT_ARRAY = re.compile(rb'"result"\s*:\s*\[')
@@ -55,12 +57,17 @@ def _is_json(text: bytes) -> bool:
 
 def _check_encoding(text: bytes) -> None:
     # The proof skips over what is inside strings.
-    if not text.isascii():
-        try:
-            text.decode()
-        except UnicodeDecodeError:
-            # Its representation would show the body.
-            raise DecodeError("text is not UTF-8") from None
+    if text.isascii():
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        # In windows, because one character may widen the whole text to four bytes for each.
+        for begin in range(0, len(text), _WINDOW):
+            decoder.decode(text[begin : begin + _WINDOW])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        # Its representation would show the body.
+        raise DecodeError("text is not UTF-8") from None
 
 
 def _ends_early(error: msgspec.DecodeError, text: bytes) -> bool:
@@ -147,15 +154,17 @@ class Slicer:
         # JSON, and keeps wrong what was wrong: a missing comma, or one with nothing behind it.
         lead = b"null" if self._has_cut else b""
         text = self._head + lead + bytes(self._buffer)
-        _check_encoding(text)
         try:
             envelope = msgspec.json.decode(text, type=Envelope)
+        except UnicodeDecodeError:
+            raise DecodeError("text is not UTF-8") from None
         except RecursionError:
             raise DecodeError("JSON is nested too deeply") from None
         except msgspec.DecodeError as error:
             if _ends_early(error, text):
                 raise TransportError("the body ends in the middle of its JSON") from error
             raise DecodeError(str(error)) from error
+        _check_encoding(text)
         rest = bytes(envelope.result)
         if self._has_cut:
             if not text.startswith(rest, len(self._head) - len(_OPENING)):
