@@ -20,12 +20,16 @@ from cfbilling.errors import (
     ServerError,
     TransportError,
 )
+from cfbilling.failures import AccountFailure, FanOutError
+from cfbilling.fan_out import FanOutStream
 from cfbilling.options import RetryPolicy, Timeouts
 from cfbilling.records import BillingProfile, PaygoRecord, UsageRecord
 from cfbilling.splitter import split_range
+from cfbilling.stats import Stats
 from cfbilling.streams import RecordStream
 
 __all__ = [
+    "AccountFailure",
     "ApiError",
     "ApiKey",
     "ApiToken",
@@ -39,6 +43,8 @@ __all__ = [
     "DateChunk",
     "DecodeError",
     "ErrorDetail",
+    "FanOutError",
+    "FanOutStream",
     "InvalidRequest",
     "NotFound",
     "PaygoRecord",
@@ -48,6 +54,7 @@ __all__ = [
     "ResponseTooLarge",
     "RetryPolicy",
     "ServerError",
+    "Stats",
     "Timeouts",
     "TransportError",
     "UsageRecord",

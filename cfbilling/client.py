@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, get_args, overload
 
 import aiohttp
 
@@ -13,21 +13,27 @@ from cfbilling._version import __version__
 from cfbilling.clock import Clock
 from cfbilling.credentials import ApiKey, ApiToken, Credentials, credentials_from_env
 from cfbilling.decoding import RecordDecoder
-from cfbilling.endpoints import ENDPOINTS, request_for
+from cfbilling.endpoints import ENDPOINTS, BillingRequest, checked_metric, request_for
 from cfbilling.errors import ConfigurationError
-from cfbilling.events import LoggingObserver, Observer
-from cfbilling.fetching import Fetcher
+from cfbilling.events import LoggingObserver, Observer, Observers
+from cfbilling.failures import AccountFailure
+from cfbilling.fan_out import Accounts, FanOutSource, FanOutStream, OnError
+from cfbilling.fetching import Fetcher, Means
 from cfbilling.options import Limits, RetryPolicy, Timeouts
 from cfbilling.planning import Widths, meant_range
 from cfbilling.records import BillingProfile, ChargeRecord, PaygoRecord, UsageRecord
 from cfbilling.session import HttpSession, checked_base_url
 from cfbilling.splitter import Moment
+from cfbilling.stats import Stats
 from cfbilling.streams import RecordStream, StreamSource
-from cfbilling.tasks import Tasks
+from cfbilling.tasks import Tasks, outcome
 
 __all__ = ["BillingClient"]
 
 R = TypeVar("R", bound=ChargeRecord)
+
+UsageEndpoint = Literal["usage", "organization_usage"]
+PaygoEndpoint = Literal["paygo_usage", "paygo_usage_beta"]
 
 _BASE_URL = "https://api.cloudflare.com/client/v4"
 
@@ -51,6 +57,9 @@ class BillingClient:
         trace_configs: aiohttp's tracing hooks, for the session that the client opens itself.
         max_response_bytes: The longest body that is accepted, counted after decompression.
         clock: What dates and waits; for tests.
+
+    Attributes:
+        stats: What the client has done, counted live.
 
     Raises:
         ConfigurationError: For an argument that cannot be right; it names the argument.
@@ -86,7 +95,8 @@ class BillingClient:
         )
         self._retry = retry
         self._clock = clock
-        self._observer = observer or LoggingObserver()
+        self.stats = Stats()
+        self._observer = Observers(self.stats, observer or LoggingObserver())
         self._session = HttpSession(
             f"cfbilling/{__version__}",
             Timeouts.of(timeout),
@@ -97,18 +107,16 @@ class BillingClient:
         self._widths = Widths(chunk_days)
         self._tasks = Tasks()
         self._decoders: dict[type[ChargeRecord], RecordDecoder[Any]] = {}
-        self._fetcher: Fetcher | None = None
+        self._means: Means | None = None
+        self._fetchers: dict[Credentials, Fetcher] = {}
 
     async def __aenter__(self) -> Self:
+        if self._means is not None:
+            raise ConfigurationError("the client is open already")
         self._session.open()
-        self._fetcher = Fetcher(
-            self._session,
-            self._base_url,
-            self._credentials,
-            policy=self._retry,
-            limits=self._limits,
-            observer=self._observer,
-            clock=self._clock,
+        self._tasks = Tasks()
+        self._means = Means(
+            self._session, self._base_url, self._retry, self._limits, self._observer, self._clock
         )
         return self
 
@@ -122,10 +130,11 @@ class BillingClient:
 
     async def aclose(self) -> None:
         """End all that is under way and close the session, if it is ours."""
-        await self._tasks.end()
-        if self._fetcher is not None:
-            await self._fetcher.close()
-            self._fetcher = None
+        await self._tasks.close()
+        if self._means is not None:
+            await self._means.room.close()
+        self._means = None
+        self._fetchers.clear()
         await self._session.close()
 
     async def billing_profile(self, account_id: str) -> BillingProfile:
@@ -143,7 +152,11 @@ class BillingClient:
             DecodeError: If the answer is no profile.
         """
         request = request_for(ENDPOINTS["billing_profile"], account_id)
-        return await self._entered().fetch_object(request, BillingProfile)
+        task = self._tasks.start(self._fetcher().fetch_object(request, BillingProfile))
+        try:
+            return await outcome(task)
+        finally:
+            await self._tasks.end([task])
 
     def usage(
         self,
@@ -248,10 +261,121 @@ class BillingClient:
         """
         return self._stream("paygo_usage_beta", PaygoRecord, account_id, start, end)
 
-    def _entered(self) -> Fetcher:
-        if self._fetcher is None:
+    @overload
+    def fan_out(
+        self,
+        accounts: Accounts,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        *,
+        metric: str | None = None,
+        endpoint: UsageEndpoint = "usage",
+        on_error: Literal["defer", "raise"] = "defer",
+    ) -> FanOutStream[tuple[str, UsageRecord], tuple[str, list[UsageRecord]]]: ...
+    @overload
+    def fan_out(
+        self,
+        accounts: Accounts,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        *,
+        metric: str | None = None,
+        endpoint: UsageEndpoint = "usage",
+        on_error: Literal["yield"],
+    ) -> FanOutStream[
+        tuple[str, UsageRecord] | AccountFailure, tuple[str, list[UsageRecord]] | AccountFailure
+    ]: ...
+    @overload
+    def fan_out(
+        self,
+        accounts: Accounts,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        *,
+        endpoint: PaygoEndpoint,
+        on_error: Literal["defer", "raise"] = "defer",
+    ) -> FanOutStream[tuple[str, PaygoRecord], tuple[str, list[PaygoRecord]]]: ...
+    @overload
+    def fan_out(
+        self,
+        accounts: Accounts,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        *,
+        endpoint: PaygoEndpoint,
+        on_error: Literal["yield"],
+    ) -> FanOutStream[
+        tuple[str, PaygoRecord] | AccountFailure, tuple[str, list[PaygoRecord]] | AccountFailure
+    ]: ...
+    def fan_out(
+        self,
+        accounts: Accounts,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        *,
+        metric: str | None = None,
+        endpoint: UsageEndpoint | PaygoEndpoint = "usage",
+        on_error: OnError = "defer",
+    ) -> FanOutStream[Any, Any]:
+        """Stream the records of many accounts, ``concurrency`` of them at once.
+
+        Each account's records come in order; the accounts interleave. A failing account never
+        stops the others, and an account that waits for its quota holds up only those under the
+        same credential.
+
+        Args:
+            accounts: An iterable or async iterable of ids, taken one by one as they are needed, or
+                a mapping from id to its own credentials. Ids of organizations for
+                ``endpoint="organization_usage"``.
+            start: As in `usage`.
+            end: As in `usage`.
+            metric: As in `usage`; the paygo endpoints take none.
+            endpoint: Which endpoint to ask.
+            on_error: ``"defer"``: when all others are done, a `FanOutError` names each account
+                that failed, with its error. ``"raise"``: the first error ends all. ``"yield"``: an
+                `AccountFailure` comes in place of what is missing, and nothing is raised.
+
+        Returns:
+            Pairs of account id and record, or by ``.batches()`` of account id and records.
+
+        Raises:
+            ConfigurationError: At once, for an argument that cannot be right or a client that is
+                not entered. An account id that cannot be right is a failure of that account.
+        """
+        row = ENDPOINTS.get(endpoint)
+        if row is None or not issubclass(row.record_type, ChargeRecord):
+            raise ConfigurationError("endpoint must be the name of one that yields records")
+        if on_error not in get_args(OnError):
+            raise ConfigurationError("on_error must be 'defer', 'raise' or 'yield'")
+        if isinstance(accounts, str) or not isinstance(accounts, Iterable | AsyncIterable):
+            raise ConfigurationError("accounts must be an iterable of ids")
+        whole = meant_range(start, end, self._clock.now())
+        checked_metric(row, metric)
+        self._fetcher()
+        record_type = row.record_type
+        return FanOutStream(
+            FanOutSource(
+                accounts=accounts,
+                open_stream=lambda account_id, credentials, ahead: self._opened(
+                    request_for(row, account_id, whole, metric), record_type, ahead, credentials
+                ),
+                gate_of=lambda credentials: self._fetcher(credentials).gate,
+                on_error=on_error,
+                concurrency=self._limits.concurrency,
+                tasks=self._tasks,
+                observer=self._observer,
+            )
+        )
+
+    def _fetcher(self, credentials: Credentials | None = None) -> Fetcher:
+        if self._means is None:
             raise ConfigurationError("the client is not open: use it inside 'async with'")
-        return self._fetcher
+        key = self._credentials if credentials is None else credentials
+        if not isinstance(key, ApiToken | ApiKey):
+            raise ConfigurationError("credentials must be an ApiToken or an ApiKey")
+        if key not in self._fetchers:
+            self._fetchers[key] = Fetcher(self._means, key)
+        return self._fetchers[key]
 
     def _decoder(self, record_type: type[R]) -> RecordDecoder[R]:
         if record_type not in self._decoders:
@@ -269,14 +393,24 @@ class BillingClient:
         metric: str | None = None,
     ) -> RecordStream[R]:
         whole = meant_range(start, end, self._clock.now())
+        request = request_for(ENDPOINTS[endpoint], scope_id, whole, metric)
+        return self._opened(request, record_type, self._limits.concurrency)
+
+    def _opened(
+        self,
+        request: BillingRequest,
+        record_type: type[R],
+        ahead: int,
+        credentials: Credentials | None = None,
+    ) -> RecordStream[R]:
         return RecordStream(
             StreamSource(
-                request=request_for(ENDPOINTS[endpoint], scope_id, whole, metric),
+                request=request,
                 decoder=self._decoder(record_type),
-                fetcher=self._entered(),
+                fetcher=self._fetcher(credentials),
                 widths=self._widths,
                 tasks=self._tasks,
-                ahead=self._limits.concurrency,
+                ahead=ahead,
                 observer=self._observer,
             )
         )

@@ -17,7 +17,14 @@ from cfbilling.errors import ConfigurationError
 from cfbilling.records import BillingProfile, PaygoRecord, Record, UsageRecord
 from cfbilling.splitter import MAX_DAYS
 
-__all__ = ["ENDPOINTS", "BillingRequest", "Endpoint", "RequestFacts", "request_for"]
+__all__ = [
+    "ENDPOINTS",
+    "BillingRequest",
+    "Endpoint",
+    "RequestFacts",
+    "checked_metric",
+    "request_for",
+]
 
 _LONGEST_METRIC = 128
 _SCOPE_ID = re.compile(r"[0-9a-f]{32}")
@@ -142,11 +149,21 @@ def request_for(
     """Make a request after checking what goes into its URL.
 
     Raises:
-        ConfigurationError: If the id is not 32 lower-case hex digits, or the metric is empty,
-            longer than 128 characters, not a string, or not taken by the endpoint.
+        ConfigurationError: If the id is not 32 lower-case hex digits, or as `checked_metric`.
     """
     if not isinstance(scope_id, str) or _SCOPE_ID.fullmatch(scope_id) is None:
         raise ConfigurationError(f"{endpoint.scope} must be 32 lower-case hexadecimal digits")
+    checked_metric(endpoint, metric)
+    return BillingRequest(endpoint, scope_id, chunk, metric)
+
+
+def checked_metric(endpoint: Endpoint, metric: str | None) -> None:
+    """Check the one metric asked for.
+
+    Raises:
+        ConfigurationError: If it is empty, longer than 128 characters, not a string, or not taken
+            by the endpoint.
+    """
     if metric is not None:
         if not endpoint.filters_metric:
             raise ConfigurationError(f"the endpoint {endpoint.name} takes no metric")
@@ -156,4 +173,3 @@ def request_for(
             metric.encode()
         except UnicodeEncodeError:
             raise ConfigurationError("metric has a character that is no Unicode text") from None
-    return BillingRequest(endpoint, scope_id, chunk, metric)

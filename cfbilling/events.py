@@ -6,7 +6,7 @@ No event holds anything secret or personal.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -14,6 +14,8 @@ from cfbilling.chunk import DateChunk
 from cfbilling.errors import BillingError
 
 __all__ = [
+    "AccountDone",
+    "AccountFailed",
     "ChunkDone",
     "ChunkNarrowed",
     "ChunkReceived",
@@ -21,16 +23,23 @@ __all__ = [
     "FieldMissing",
     "LoggingObserver",
     "Observer",
+    "Observers",
+    "QuotaPaused",
+    "RequestEvent",
     "RequestSent",
     "RetryScheduled",
     "StreamStarted",
-    "notify",
 ]
 
 
 @attrs.frozen(kw_only=True)
 class Event:
-    """What each event tells.
+    """Something that happened."""
+
+
+@attrs.frozen(kw_only=True)
+class RequestEvent(Event):
+    """Something that happened to what was asked for.
 
     Attributes:
         endpoint: The name of the endpoint.
@@ -44,7 +53,7 @@ class Event:
 
 
 @attrs.frozen(kw_only=True)
-class StreamStarted(Event):
+class StreamStarted(RequestEvent):
     """A stream began to fetch; its ``chunk`` is the whole range.
 
     Attributes:
@@ -55,7 +64,7 @@ class StreamStarted(Event):
 
 
 @attrs.frozen(kw_only=True)
-class RequestSent(Event):
+class RequestSent(RequestEvent):
     """A request goes out.
 
     Attributes:
@@ -66,7 +75,7 @@ class RequestSent(Event):
 
 
 @attrs.frozen(kw_only=True)
-class RetryScheduled(Event):
+class RetryScheduled(RequestEvent):
     """An attempt failed, and another follows.
 
     Attributes:
@@ -83,7 +92,7 @@ class RetryScheduled(Event):
 
 
 @attrs.frozen(kw_only=True)
-class ChunkReceived(Event):
+class ChunkReceived(RequestEvent):
     """A chunk arrived whole and is verified.
 
     Attributes:
@@ -98,7 +107,7 @@ class ChunkReceived(Event):
 
 
 @attrs.frozen(kw_only=True)
-class ChunkNarrowed(Event):
+class ChunkNarrowed(RequestEvent):
     """The service refused a full-width chunk as too long; narrower ones come now.
 
     Attributes:
@@ -109,7 +118,7 @@ class ChunkNarrowed(Event):
 
 
 @attrs.frozen(kw_only=True)
-class ChunkDone(Event):
+class ChunkDone(RequestEvent):
     """A chunk's last record was delivered.
 
     Attributes:
@@ -124,7 +133,7 @@ class ChunkDone(Event):
 
 
 @attrs.frozen(kw_only=True)
-class FieldMissing(Event):
+class FieldMissing(RequestEvent):
     """A required field was absent or null: said once per stream and field.
 
     Attributes:
@@ -134,10 +143,47 @@ class FieldMissing(Event):
     field: str
 
 
+@attrs.frozen(kw_only=True)
+class QuotaPaused(Event):
+    """Everything under one credential waits, because its quota is used up: said once per pause.
+
+    Attributes:
+        seconds: How long.
+    """
+
+    seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class AccountDone(Event):
+    """A fan-out has delivered the last record of an account.
+
+    Attributes:
+        account_id: Which account.
+    """
+
+    account_id: str
+
+
+@attrs.frozen(kw_only=True)
+class AccountFailed(Event):
+    """A fan-out has given up an account.
+
+    Attributes:
+        account_id: Which account.
+        error: Why.
+    """
+
+    account_id: str
+    error: BillingError
+
+
 Observer = Callable[[Event], None]
 """Gets each event as it happens, on the event loop: it must not block."""
 
-_LEVELS = {
+_LEVELS: Mapping[type[Event], int] = {
+    AccountFailed: logging.WARNING,
+    QuotaPaused: logging.WARNING,
     RetryScheduled: logging.WARNING,
     FieldMissing: logging.WARNING,
     ChunkNarrowed: logging.INFO,
@@ -147,7 +193,8 @@ _LEVELS = {
 class LoggingObserver:
     """Writes each event to the logger ``cfbilling.events``.
 
-    Retries and missing fields are warnings, what changes the plan is info, the rest is debug.
+    Retries, pauses, failed accounts and missing fields are warnings, what changes the plan is
+    info, the rest is debug.
     """
 
     def __init__(self) -> None:
@@ -162,9 +209,17 @@ class LoggingObserver:
             self._logger.log(level, "%s %s", type(event).__name__, told)
 
 
-def notify(observer: Observer, event: Event) -> None:
-    """Tell the observer; one that fails is logged and disturbs nothing else."""
-    try:
-        observer(event)
-    except Exception:
-        logging.getLogger("cfbilling").exception("the observer failed on %s", type(event).__name__)
+class Observers:
+    """Passes each event to several observers; one that fails is logged and disturbs nothing."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+
+    def __call__(self, event: Event) -> None:
+        """Tell every observer."""
+        for observer in self._observers:
+            try:
+                observer(event)
+            except Exception:
+                logger = logging.getLogger("cfbilling")
+                logger.exception("the observer failed on %s", type(event).__name__)

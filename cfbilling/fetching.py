@@ -15,17 +15,20 @@ from cfbilling.clock import Clock
 from cfbilling.credentials import Credentials
 from cfbilling.decoding import decode_object
 from cfbilling.endpoints import BillingRequest
-from cfbilling.errors import BillingError, DecodeError
-from cfbilling.events import ChunkReceived, Observer, RequestSent, RetryScheduled, notify
+from cfbilling.errors import BillingError, DecodeError, RateLimited
+from cfbilling.events import ChunkReceived, Observer, QuotaPaused, RequestSent, RetryScheduled
 from cfbilling.inflating import Codings
 from cfbilling.options import Limits, RetryPolicy
+from cfbilling.pacing import Gate
+from cfbilling.quota import Quota, read_quota
 from cfbilling.receiving import Received, receive
 from cfbilling.records import Record
 from cfbilling.retrying import FailedAttempt, retrying
 from cfbilling.session import HttpSession
 from cfbilling.spool import SpoolRoom
+from cfbilling.turns import Turns
 
-__all__ = ["Fetcher", "explain"]
+__all__ = ["Fetcher", "Means", "explain"]
 
 R = TypeVar("R", bound=Record)
 
@@ -40,40 +43,62 @@ def explain(
             error.answered(received.status, received.ray_id)
 
 
-class Fetcher:
-    """Sends requests under one credential and returns what arrived whole.
+@attrs.frozen
+class Means:
+    """What the fetchers of a client share.
 
-    Args:
+    Attributes:
         session: What sends.
         base_url: Where to.
-        credentials: What signs.
         policy: When to try again.
         limits: How much at once.
         observer: Who is told.
         clock: What waits.
+        codings: What can be inflated.
+        room: Where received bodies wait.
+        turns: What shares the loop's time among all tasks of a client.
+        slots: How many requests may be in flight, whatever their credential.
     """
 
-    def __init__(
-        self,
-        session: HttpSession,
-        base_url: str,
-        credentials: Credentials,
-        *,
-        policy: RetryPolicy,
-        limits: Limits,
-        observer: Observer,
-        clock: Clock,
-    ) -> None:
-        self._session = session
-        self._base_url = base_url
-        self._codings = Codings()
-        self._credentials = credentials
-        self._policy = policy
-        self._limits = limits
-        self._observer = observer
-        self._clock = clock
-        self._room = SpoolRoom(limits.spool_bytes)
-        self._slots = asyncio.Semaphore(limits.concurrency)
+    session: HttpSession
+    base_url: str
+    policy: RetryPolicy
+    limits: Limits
+    observer: Observer
+    clock: Clock
+    codings: Codings = attrs.field(factory=Codings)
+    turns: Turns = attrs.field(factory=Turns)
+    room: SpoolRoom = attrs.field(
+        default=attrs.Factory(lambda self: SpoolRoom(self.limits.spool_bytes), takes_self=True)
+    )
+    slots: asyncio.Semaphore = attrs.field(
+        default=attrs.Factory(
+            lambda self: asyncio.Semaphore(self.limits.concurrency), takes_self=True
+        )
+    )
+
+
+class Fetcher:
+    """Sends requests under one credential, at its pace, and returns what arrived whole.
+
+    Args:
+        means: What it shares with the other credentials' fetchers.
+        credentials: What signs.
+
+    Attributes:
+        gate: The credential's pace.
+        turns: What shares the loop's time.
+    """
+
+    def __init__(self, means: Means, credentials: Credentials) -> None:
+        self._means = means
+        self._headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": means.codings.accept_encoding,
+            **credentials.headers(),
+        }
+        self.turns = means.turns
+        self.gate = Gate(means.clock, lambda seconds: means.observer(QuotaPaused(seconds=seconds)))
 
     async def fetch_chunk(self, request: BillingRequest) -> Received:
         """Return one chunk, received whole and verified; the caller closes its spool.
@@ -87,7 +112,7 @@ class Fetcher:
                 raise DecodeError("expected an array", "result")
             await received.spool.put(received.ending.last_slice)
         except BaseException as error:
-            await received.spool.close()
+            received.spool.close()
             explain(error, request, received)
             raise
         return received
@@ -99,57 +124,83 @@ class Fetcher:
             BillingError: What went wrong in the end, with the request's facts.
         """
         received = await self._fetch(request)
-        await received.spool.close()
+        received.spool.close()
         try:
             return decode_object(received.ending.last_slice, record_type)
         except DecodeError as error:
             explain(error, request, received)
             raise
 
-    async def close(self) -> None:
-        """Free whatever was received and not taken."""
-        await self._room.close()
-
     async def _fetch(self, request: BillingRequest) -> Received:
-        facts = request.facts
+        means, facts = self._means, request.facts
 
         def tell(failed: FailedAttempt) -> None:
-            notify(self._observer, RetryScheduled(**facts, **attrs.asdict(failed, recurse=False)))
+            means.observer(RetryScheduled(**facts, **attrs.asdict(failed, recurse=False)))
 
         try:
             return await retrying(
-                lambda number: self._attempt(request, number), self._policy, self._clock, tell
+                lambda number: self._attempt(request, number), means.policy, means.clock, tell
             )
         except BillingError as error:
             explain(error, request)
             raise
 
     async def _attempt(self, request: BillingRequest, number: int) -> Received:
-        facts = request.facts
-        async with self._slots:
-            notify(self._observer, RequestSent(attempt=number, **facts))
-            began = self._clock.monotonic()
-            headers = {
-                "Accept": "application/json",
-                "Accept-Encoding": self._codings.accept_encoding,
-                **self._credentials.headers(),
-            }
-            async with self._session.get(self._base_url + request.target, headers) as exchange:
-                received = await receive(
-                    exchange,
-                    request.endpoint,
-                    room=self._room,
-                    codings=self._codings,
-                    limits=self._limits,
-                    now=self._clock.now(),
-                )
-        notify(
-            self._observer,
+        means, facts = self._means, request.facts
+        await self._enter()
+        try:
+            means.observer(RequestSent(attempt=number, **facts))
+            began = means.clock.monotonic()
+            received = await self._exchange(request)
+        finally:
+            means.slots.release()
+        means.observer(
             ChunkReceived(
                 **facts,
                 wire_bytes=received.wire_bytes,
                 body_bytes=received.body_bytes,
-                seconds=self._clock.monotonic() - began,
-            ),
+                seconds=means.clock.monotonic() - began,
+            )
         )
         return received
+
+    async def _enter(self) -> None:
+        """Wait for the gate and for a slot; a slot is not held while the gate is closed."""
+        while True:
+            pause = self.gate.closed_for
+            if pause > self._means.policy.budget:
+                raise RateLimited("the quota is used up for too long", retry_after=pause)
+            await self.gate.opened()
+            await self._means.slots.acquire()
+            if self.gate.enter():
+                return
+            self._means.slots.release()
+
+    async def _exchange(self, request: BillingRequest) -> Received:
+        means = self._means
+        quota: Quota | None = None
+        is_answered = False
+        try:
+            url = means.base_url + request.target
+            async with means.session.get(url, self._headers) as exchange:
+                quota = read_quota(exchange.headers)
+                self.gate.answered(quota)
+                is_answered = True
+                return await receive(
+                    exchange,
+                    request.endpoint,
+                    room=means.room,
+                    codings=means.codings,
+                    limits=means.limits,
+                    turns=means.turns,
+                    now=means.clock.now(),
+                )
+        except RateLimited as error:
+            if error.retry_after is None and quota is not None and not quota.remaining:
+                error.retry_after = quota.reset
+            if error.retry_after is not None:
+                self.gate.locked_out(error.retry_after)
+            raise
+        finally:
+            if not is_answered:
+                self.gate.given_up()

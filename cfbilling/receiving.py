@@ -11,7 +11,7 @@ import attrs
 
 from cfbilling.endpoints import Endpoint
 from cfbilling.envelope import error_for, refusal_details
-from cfbilling.errors import BillingError, ResponseTooLarge
+from cfbilling.errors import BillingError, DecodeError, ResponseTooLarge
 from cfbilling.inflating import Codings
 from cfbilling.options import Limits
 from cfbilling.session import Exchange
@@ -48,30 +48,32 @@ class Received:
 class _Body:
     """The plain bytes of a response, counted as they come."""
 
-    def __init__(self, exchange: Exchange, codings: Codings, most_bytes: int) -> None:
+    def __init__(self, exchange: Exchange, codings: Codings, most_bytes: int, turns: Turns) -> None:
         self._exchange = exchange
         self._inflater = codings.inflater_for(exchange.headers.get("Content-Encoding"))
         self._most_bytes = most_bytes
+        self._turns = turns
         self.wire_bytes = 0
         self.body_bytes = 0
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
-        turns = Turns()
         while received := await self._exchange.read():
             self.wire_bytes += len(received)
+            await self._turns.take()
             for piece in self._inflater.inflate(received):
                 self.body_bytes += len(piece)
                 if self.body_bytes > self._most_bytes:
                     raise ResponseTooLarge(f"the body is longer than {self._most_bytes} bytes")
                 yield piece
-                await turns.give()
+                await self._turns.take()
         self._inflater.finish()
 
 
-async def _refusal_body(body: _Body) -> bytes:
+async def _refusal_body(exchange: Exchange, codings: Codings, turns: Turns) -> bytes:
     """Return what a refusal says, as far as it is sane; the status alone says enough."""
     text = bytearray()
     try:
+        body = _Body(exchange, codings, _LONGEST_REFUSAL, turns)
         async with aclosing(body.pieces()) as pieces:
             async for piece in pieces:
                 text += piece
@@ -83,9 +85,15 @@ async def _refusal_body(body: _Body) -> bytes:
 async def _slice_into(spool: Spool, body: _Body, slice_bytes: int) -> Ending:
     slicer = Slicer(slice_bytes)
     async with aclosing(body.pieces()) as pieces:
-        async for piece in pieces:
-            for text in slicer.feed(piece):
-                await spool.put(text)
+        try:
+            async for piece in pieces:
+                for text in slicer.feed(piece):
+                    await spool.put(text)
+        except DecodeError:
+            # Corrupt data may fail here before its checksum tells; then that is the error.
+            async for _ in pieces:
+                pass
+            raise
     return slicer.finish()
 
 
@@ -96,6 +104,7 @@ async def receive(
     room: SpoolRoom,
     codings: Codings,
     limits: Limits,
+    turns: Turns,
     now: datetime,
 ) -> Received:
     """Receive a response whole.
@@ -106,6 +115,7 @@ async def receive(
         room: Where the slices wait; the caller closes the spool that it gets.
         codings: What can be inflated.
         limits: How much is too much.
+        turns: Whose work is shared with other tasks.
         now: The present moment, for a ``Retry-After`` that is a date.
 
     Raises:
@@ -118,17 +128,17 @@ async def receive(
     spool = room.spool()
     try:
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            said = await _refusal_body(_Body(exchange, codings, _LONGEST_REFUSAL))
+            said = await _refusal_body(exchange, codings, turns)
             raise error_for(status, headers, refusal_details(said), endpoint, now)
-        body = _Body(exchange, codings, limits.max_response_bytes)
+        body = _Body(exchange, codings, limits.max_response_bytes, turns)
         ending = await _slice_into(spool, body, limits.slice_bytes)
         if not ending.envelope.success:
             raise error_for(status, headers, ending.envelope.details, endpoint, now)
     except BillingError as error:
-        await spool.close()
+        spool.close()
         error.answered(status, headers.get("cf-ray"))
         raise
     except BaseException:
-        await spool.close()
+        spool.close()
         raise
     return Received(spool, ending, status, headers.get("cf-ray"), body.wire_bytes, body.body_bytes)

@@ -177,7 +177,12 @@ class HttpSession:
     ) -> None:
         self._user_agent = user_agent
         self._timeout = aiohttp.ClientTimeout(
-            total=timeouts.total, sock_connect=timeouts.connect, sock_read=timeouts.read
+            total=timeouts.total,
+            # With the time for the name's resolution. In a pool that others use too, it would also
+            # be the time until they have done.
+            connect=timeouts.connect if borrowed is None else None,
+            sock_connect=timeouts.connect,
+            sock_read=timeouts.read,
         )
         self._connections = connections
         self._borrowed = borrowed

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterator
 from itertools import islice
 
 import attrs
@@ -24,9 +25,10 @@ LARGEST_RECORD = 4 * 1024 * 1024
 """Bytes without any record boundary after which a body is given up."""
 
 _WINDOW = 16 * 1024
-_MOST_CUTS_TRIED = 16
+_MOST_CUTS_TRIED = 4
 _MOST_HEADS_TRIED = 4
 _RESULT_ARRAY = re.compile(rb'"result"\s*:\s*\[')
+_BEGINNING = re.compile(rb'\s*(\{\s*"[^"\\]{0,100}")')
 _COMMA = re.compile(rb"[ \t\r\n]*,")
 _CUT_NUMBER = re.compile(r"invalid (?:number|character) \(byte (\d+)\)$")
 _OPENING, _CLOSING = b"[", b"]"
@@ -128,12 +130,7 @@ class Slicer:
                 return None
             begin = comma.end()
             del comma  # it keeps the buffer from shrinking
-        tries = _MOST_CUTS_TRIED if self._enough == self._slice_bytes else 2
-        end = self._enough
-        for _ in range(tries):
-            end = self._buffer.rfind(b"}", begin, end)
-            if end < 0:
-                return None
+        for end in self._possible_ends(begin):
             with memoryview(self._buffer) as view:
                 text = b"".join((_OPENING, view[begin : end + 1], _CLOSING))
             if _is_json(text):
@@ -142,6 +139,29 @@ class Slicer:
                 del self._buffer[: end + 1]
                 return text
         return None
+
+    def _possible_ends(self, begin: int) -> Iterator[int]:
+        """Yield where the last whole record may end: before what looks like another's beginning.
+
+        Records have their keys in one order, so they begin alike. Where they do not, the last
+        few closing braces are tried.
+        """
+        beginning = _BEGINNING.match(self._buffer, begin)
+        alike = beginning[1] if beginning is not None else b""
+        del beginning  # it keeps the buffer from shrinking
+        position = self._enough
+        for _ in range(_MOST_CUTS_TRIED if alike else 0):
+            position = self._buffer.rfind(alike, begin + 1, position)
+            end = self._buffer.rfind(b"}", begin, max(position, 0))
+            if position < 0 or end < 0:
+                break
+            yield end
+        end = self._enough
+        for _ in range(_MOST_CUTS_TRIED):
+            end = self._buffer.rfind(b"}", begin, end)
+            if end < 0:
+                break
+            yield end
 
     def finish(self) -> Ending:
         """Verify that the body was whole.

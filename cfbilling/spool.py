@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 from collections import deque
 from typing import IO
 
-from cfbilling.errors import ConfigurationError, ResponseTooLarge
+from cfbilling.errors import ConfigurationError, ResponseTooLarge, TransportError
 
 __all__ = ["Spool", "SpoolRoom"]
 
@@ -24,6 +25,7 @@ class SpoolRoom:
     def __init__(self, memory: int) -> None:
         self._free = memory
         self._open: set[Spool] = set()
+        self._closing: set[asyncio.Future[None]] = set()
 
     def spool(self) -> Spool:
         """Open a spool."""
@@ -46,10 +48,35 @@ class SpoolRoom:
         """Take a closed spool off the list."""
         self._open.discard(spool)
 
+    def close_file(self, file: IO[bytes]) -> None:
+        """Close a file in a thread: the system takes milliseconds to free a large one's pages."""
+        closing = asyncio.get_running_loop().run_in_executor(None, _close_file, file)
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
     async def close(self) -> None:
-        """Close every spool that is still open."""
+        """Close every spool that is still open, and wait until all files are closed."""
         for spool in list(self._open):
-            await spool.close()
+            spool.close()
+        if self._closing:
+            await asyncio.wait(list(self._closing))
+
+
+def _close_file(file: IO[bytes]) -> None:
+    # What a full disk did not take is given up with the file.
+    with contextlib.suppress(OSError):
+        file.close()
+
+
+def _write(file: IO[bytes], block: bytes) -> None:
+    file.write(block)
+    # A full disk is to be noticed here, not when the next block is read.
+    file.flush()
+
+
+def _read(file: IO[bytes], begin: int, size: int) -> bytes:
+    file.seek(begin)
+    return file.read(size)
 
 
 class Spool:
@@ -67,7 +94,7 @@ class Spool:
         self._written: deque[list[int]] = deque()
         self._loaded: deque[bytes] = deque()
         self._file: IO[bytes] | None = None
-        self._is_rewound = False
+        self._position = 0
         self._is_closed = False
 
     async def put(self, piece: bytes) -> None:
@@ -95,9 +122,10 @@ class Spool:
         try:
             if self._file is None:
                 self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-            await asyncio.to_thread(self._file.write, b"".join(self._block))
+            await asyncio.to_thread(_write, self._file, b"".join(self._block))
         except OSError as error:
-            raise ResponseTooLarge("the temporary folder has no room for the body") from error
+            why = error.strerror or type(error).__name__
+            raise ResponseTooLarge(f"the body cannot be kept in a temporary file: {why}") from error
         self._written.append([len(piece) for piece in self._block])
         self._block, self._block_size = [], 0
 
@@ -117,27 +145,31 @@ class Spool:
         return self._loaded.popleft() if self._loaded else None
 
     async def _load_block(self) -> None:
-        if self._file is None or not self._written:
+        file = self._file
+        if file is None or not self._written:
             self._loaded.extend(self._block)
             self._block = []
             return
-        if not self._is_rewound:
-            await asyncio.to_thread(self._file.seek, 0)
-            self._is_rewound = True
         lengths = self._written.popleft()
-        block = await asyncio.to_thread(self._file.read, sum(lengths))
+        try:
+            block = await asyncio.to_thread(_read, file, self._position, sum(lengths))
+        except (OSError, ValueError) as error:
+            # A closed file is a ValueError.
+            self._check_open()
+            raise TransportError("the temporary file cannot be read") from error
+        self._check_open()
+        self._position += len(block)
         begin = 0
         for length in lengths:
             self._loaded.append(block[begin : begin + length])
             begin += length
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Free what is left; harmless when repeated."""
         self._is_closed = True
         self._room.forget(self)
         self._room.give_back(sum(map(len, self._held)))
         self._held.clear()
-        file, self._file = self._file, None
-        if file is not None:
-            # The system takes milliseconds to free the pages of a large file.
-            await asyncio.to_thread(file.close)
+        if self._file is not None:
+            self._room.close_file(self._file)
+            self._file = None

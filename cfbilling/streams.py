@@ -14,31 +14,29 @@ from contextlib import aclosing
 from http import HTTPStatus
 from itertools import islice
 from time import perf_counter
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+from types import AsyncGeneratorType, TracebackType
+from typing import Any, Generic, Self, TypeVar
 
 import attrs
 
 from cfbilling.chunk import DateChunk
 from cfbilling.decoding import RecordDecoder
 from cfbilling.endpoints import BillingRequest
-from cfbilling.errors import DecodeError, InvalidRequest
+from cfbilling.errors import ConfigurationError, DecodeError, InvalidRequest
 from cfbilling.events import (
     ChunkDone,
     ChunkNarrowed,
     FieldMissing,
     Observer,
     StreamStarted,
-    notify,
 )
 from cfbilling.fetching import Fetcher, explain
 from cfbilling.planning import Widths
 from cfbilling.receiving import Received
 from cfbilling.records import ChargeRecord
 from cfbilling.tasks import Tasks, outcome
-from cfbilling.turns import Turns
 
-__all__ = ["RecordStream", "StreamSource"]
+__all__ = ["RecordStream", "StreamSource", "close_generators"]
 
 R = TypeVar("R", bound=ChargeRecord)
 
@@ -110,7 +108,7 @@ class StreamSource(Generic[R]):
             parts = await self._fetch_narrower(request, narrower, refusal)
         if self.widths.remember(request.endpoint):
             width = self.widths.width(request.endpoint)
-            notify(self.observer, ChunkNarrowed(**request.facts, max_days=width))
+            self.observer(ChunkNarrowed(**request.facts, max_days=width))
         return parts
 
     async def _fetch_narrower(
@@ -123,17 +121,22 @@ class StreamSource(Generic[R]):
                 parts.append(_Part(part, await self.fetcher.fetch_chunk(part)))
         except InvalidRequest:
             # Then it was not the length that the service does not accept.
-            await _close(parts)
+            _close(parts)
             raise refusal from None
         except BaseException:
-            await _close(parts)
+            _close(parts)
             raise
         return parts
 
 
-async def _close(parts: list[_Part]) -> None:
+def _close(parts: list[_Part]) -> None:
     for part in parts:
-        await part.received.spool.close()
+        part.received.spool.close()
+
+
+def _close_result(task: asyncio.Task[list[_Part]]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        _close(task.result())
 
 
 class _Delivery(Generic[R]):
@@ -146,7 +149,7 @@ class _Delivery(Generic[R]):
     async def batches(self) -> AsyncGenerator[list[R], None]:
         source, whole = self._source, self._source.request
         count = source.widths.count(whole.endpoint, whole.chunk)
-        notify(source.observer, StreamStarted(**whole.facts, chunks=count))
+        source.observer(StreamStarted(**whole.facts, chunks=count))
         requests = source.requests()
         ahead: deque[asyncio.Task[list[_Part]]] = deque()
         parts: list[_Part] = []
@@ -163,18 +166,18 @@ class _Delivery(Generic[R]):
                         async for batch in batches:
                             yield batch
         finally:
-            await _close(parts)
-            await source.tasks.end(ahead)
+            _close(parts)
             for task in ahead:
-                if not task.cancelled() and task.exception() is None:
-                    await _close(task.result())
+                task.cancel()
+                task.add_done_callback(_close_result)
+            await source.tasks.end(ahead)
 
     async def _part_batches(self, part: _Part) -> AsyncGenerator[list[R], None]:
-        turns = Turns()
+        turns = self._source.fetcher.turns
         delivered = index = 0
         longest = 0.0
         while (text := await part.received.spool.take()) is not None:
-            await turns.give()
+            await turns.take()
             began = perf_counter()
             batch = self._decoded(part, text, index)
             owned = _owned(batch, part.request.chunk)
@@ -183,9 +186,8 @@ class _Delivery(Generic[R]):
             delivered += len(owned)
             if owned:
                 yield owned
-        await part.received.spool.close()
-        notify(
-            self._source.observer,
+        part.received.spool.close()
+        self._source.observer(
             ChunkDone(
                 **part.request.facts,
                 records=delivered,
@@ -202,7 +204,7 @@ class _Delivery(Generic[R]):
             raise
         for field in sorted(batch.missing - self._told):
             self._told.add(field)
-            notify(self._source.observer, FieldMissing(**part.request.facts, field=field))
+            self._source.observer(FieldMissing(**part.request.facts, field=field))
         return batch.records
 
 
@@ -210,6 +212,18 @@ async def _one_by_one(batches: AsyncGenerator[list[R], None]) -> AsyncGenerator[
     async for batch in batches:
         for record in batch:
             yield record
+
+
+async def close_generators(*generators: AsyncGenerator[Any, None]) -> None:
+    """Close generators, the outer one first.
+
+    Raises:
+        ConfigurationError: If one is running.
+    """
+    for generator in generators:
+        if isinstance(generator, AsyncGeneratorType) and generator.ag_running:
+            raise ConfigurationError("another task is waiting for the next record: cancel that")
+        await generator.aclose()
 
 
 class RecordStream(AsyncIterator[R]):
@@ -245,9 +259,12 @@ class RecordStream(AsyncIterator[R]):
         return records
 
     async def aclose(self) -> None:
-        """End the stream: cancel what is fetched ahead and wait until that is over."""
-        await self._records.aclose()
-        await self._batches.aclose()
+        """End the stream: cancel what is fetched ahead and wait until that is over.
+
+        Raises:
+            ConfigurationError: If another task is waiting for a record of it; cancel that task.
+        """
+        await close_generators(self._records, self._batches)
 
     async def __aenter__(self) -> Self:
         return self

@@ -18,17 +18,30 @@ class Tasks:
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
+        self._is_closed = False
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Start a task; it is held until it is done."""
+        """Start a task; it is held until it is done.
+
+        Raises:
+            ConfigurationError: If the client was closed meanwhile.
+        """
+        if self._is_closed:
+            work.close()
+            raise ConfigurationError("the client was closed while this stream was open")
         task = asyncio.ensure_future(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
 
-    async def end(self, tasks: Iterable[asyncio.Task[Any]] | None = None) -> None:
-        """Cancel tasks, by default all, and wait until they are done."""
-        ending = set(self._running if tasks is None else tasks)
+    async def close(self) -> None:
+        """End all tasks and start no more."""
+        self._is_closed = True
+        await self.end(self._running)
+
+    async def end(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
+        """Cancel tasks and wait until they are done."""
+        ending = set(tasks)
         for task in ending:
             task.cancel()
         if ending:

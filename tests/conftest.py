@@ -26,14 +26,16 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Waits:
-    """A clock that stands still, waits no time and remembers what it was asked to wait."""
+    """A clock that moves only when it is waited for, and remembers what it was asked to wait."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
-        self.clock = Clock(now=lambda: NOW, monotonic=lambda: 0.0, sleep=self._sleep)
+        self.now = 0.0
+        self.clock = Clock(now=lambda: NOW, monotonic=lambda: self.now, sleep=self._sleep)
 
     async def _sleep(self, seconds: float) -> None:
         self.seconds.append(seconds)
+        self.now += seconds
 
 
 @pytest.fixture

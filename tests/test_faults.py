@@ -21,7 +21,7 @@ COMPRESSIONS = ["auto", "off"]
 async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     """A service whose bodies are short, compressed or not."""
     async with Sandbox(
-        records_per_day=1, quota=None, compression=request.param, cache_bodies=True
+        records_per_day=1, quota=1_000_000, compression=request.param, cache_bodies=True
     ) as sandbox:
         yield sandbox
 

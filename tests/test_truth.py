@@ -54,7 +54,7 @@ async def test_what_comes_out_is_the_truth(  # noqa: PLR0917 - one for each thin
     """For any range, data, reading of `to`, counting, revision, key order and compression."""
     end = first + timedelta(days)
     async with (
-        Sandbox(accounts=2, quota=None, **settings_) as sandbox,
+        Sandbox(accounts=2, quota=1_000_000, **settings_) as sandbox,
         BillingClient(
             ApiToken(sandbox.api_token),
             base_url=sandbox.base_url,

@@ -8,16 +8,20 @@ from cfbilling import events
 from cfbilling.chunk import DateChunk
 from cfbilling.errors import RateLimited
 from cfbilling.events import (
+    AccountDone,
+    AccountFailed,
     ChunkDone,
     ChunkNarrowed,
     ChunkReceived,
     Event,
     FieldMissing,
     LoggingObserver,
+    Observers,
+    QuotaPaused,
+    RequestEvent,
     RequestSent,
     RetryScheduled,
     StreamStarted,
-    notify,
 )
 
 ID, CHUNK = "0" * 32, DateChunk(date(2025, 1, 1), date(2025, 2, 1))
@@ -75,14 +79,26 @@ EVENTS: list[tuple[Event, int, str]] = [
         logging.WARNING,
         "field=ConsumedUnit",
     ),
+    (QuotaPaused(seconds=7.5), logging.WARNING, "seconds=7.5"),
+    (AccountDone(account_id=ID), logging.DEBUG, f"account_id={ID}"),
+    (
+        AccountFailed(account_id=ID, error=ERROR),
+        logging.WARNING,
+        f"account_id={ID} error=slow down (status 429, retry after (s) 7.0)",
+    ),
 ]
+
+
+def _kinds(event: type[Event]) -> set[type[Event]]:
+    below = event.__subclasses__()
+    return {kind for sub in below for kind in _kinds(sub)} if below else {event}
 
 
 def test_every_event_is_listed_here() -> None:
     """No kind of event lacks an expectation."""
-    assert {type(event) for event, _, _ in EVENTS} == set(Event.__subclasses__())
+    assert {type(event) for event, _, _ in EVENTS} == _kinds(Event)
     public = {getattr(events, name) for name in events.__all__}
-    assert set(Event.__subclasses__()) <= public
+    assert _kinds(Event) <= public
 
 
 @pytest.mark.parametrize(("event", "level", "told"), EVENTS)
@@ -92,8 +108,10 @@ def test_each_event_is_logged_at_its_level(
     """An event becomes one line with its name and all facts, at the level of its weight."""
     caplog.set_level(logging.DEBUG, "cfbilling.events")
     LoggingObserver()(event)
-    chunk = event.chunk
-    line = f"{type(event).__name__} endpoint=usage scope_id={ID} chunk={chunk} {told}"
+    about = ""
+    if isinstance(event, RequestEvent):
+        about = f"endpoint=usage scope_id={ID} chunk={event.chunk} "
+    line = f"{type(event).__name__} {about}{told}"
     assert [("cfbilling.events", level, line)] == caplog.record_tuples
 
 
@@ -118,7 +136,7 @@ def test_events_are_frozen(event: Event, _level: int, _told: str) -> None:
 def test_an_observer_gets_the_event() -> None:
     """An observer is called with the event itself."""
     got: list[Event] = []
-    notify(got.append, EVENTS[0][0])
+    Observers(got.append)(EVENTS[0][0])
     assert [EVENTS[0][0]] == got
 
 
@@ -129,7 +147,7 @@ def test_a_failing_observer_is_logged_only(caplog: pytest.LogCaptureFixture) -> 
     def observer(_: Event) -> None:
         raise failure
 
-    notify(observer, EVENTS[0][0])
+    Observers(observer)(EVENTS[0][0])
     (record,) = caplog.records
     assert ("cfbilling", logging.ERROR) == (record.name, record.levelno)
     assert "StreamStarted" in record.getMessage()
@@ -144,4 +162,4 @@ def test_an_observer_may_end_the_program() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        notify(observer, EVENTS[0][0])
+        Observers(observer)(EVENTS[0][0])

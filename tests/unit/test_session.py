@@ -138,16 +138,18 @@ def test_no_credential_stays_in_a_response_error(cls: type[aiohttp.ClientRespons
 @pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
 def test_no_password_of_a_proxy_stays_in_a_connection_error() -> None:
     """After mapping, no text form of a failed connection has the proxy's password."""
-    key = ConnectionKey(
-        host="example.com",
-        port=443,
-        is_ssl=True,
-        ssl=True,
-        proxy=URL("http://proxy:3128"),
-        proxy_auth=aiohttp.BasicAuth("user", SECRET),
-        proxy_headers_hash=None,
-        server_hostname=None,
-    )
+    facts = {
+        "host": "example.com",
+        "port": 443,
+        "is_ssl": True,
+        "ssl": True,
+        "proxy": URL("http://proxy:3128"),
+        "proxy_auth": aiohttp.BasicAuth("user", SECRET),
+        "proxy_headers_hash": None,
+        "server_hostname": None,
+    }
+    # Older releases of aiohttp have fewer of them.
+    key = ConnectionKey(*(facts[name] for name in ConnectionKey._fields))  # type: ignore[arg-type]  # by name
     error = aiohttp.ClientProxyConnectionError(key, OSError(111, "refused"))
     assert map_exception(error) is not None
     assert SECRET not in repr(error)

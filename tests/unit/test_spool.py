@@ -44,18 +44,20 @@ async def test_what_fits_stays_in_memory(files: list[object]) -> None:
         await spool.put(piece)
     assert await taken(spool) == [b"abc", b"", b"defghij"]
     assert files == []
-    await spool.close()
+    spool.close()
 
 
 async def test_what_does_not_fit_goes_to_a_file(files: list[object]) -> None:
     """The first slice that does not fit and all after it go to one file; the order stays."""
-    spool = SpoolRoom(5).spool()
+    room = SpoolRoom(5)
+    spool = room.spool()
     pieces = [b"abc", b"defg", b"h", b"i" * 100]
     for piece in pieces:
         await spool.put(piece)
     assert pieces == await taken(spool)
     assert len(files) == 1
-    await spool.close()
+    spool.close()
+    await room.close()
     assert getattr(files[0], "closed", None) is True
 
 
@@ -67,7 +69,7 @@ async def test_without_memory_all_goes_to_a_file(files: list[object]) -> None:
         await spool.put(piece)
     assert pieces == await taken(spool)
     assert len(files) == 1
-    await spool.close()
+    spool.close()
 
 
 async def test_room_is_given_back_when_taken() -> None:
@@ -89,8 +91,8 @@ async def test_room_is_given_back_when_closed() -> None:
     await spool.put(b"ab")
     await spool.put(b"cd")
     assert room.take(1) is False
-    await spool.close()
-    await spool.close()
+    spool.close()
+    spool.close()
     assert [True, False] == [room.take(4), room.take(1)]
 
 
@@ -110,7 +112,7 @@ async def test_nothing_comes_from_an_empty_spool() -> None:
     """An empty spool has no slice, however often it is asked."""
     spool = SpoolRoom(4).spool()
     assert [None, None] == [await spool.take(), await spool.take()]
-    await spool.close()
+    spool.close()
 
 
 @pytest.mark.parametrize("memory", [0, 100])
@@ -118,7 +120,7 @@ async def test_a_closed_spool_says_so(memory: int) -> None:
     """Taking from a spool that was closed is a configuration error, not an end."""
     spool = SpoolRoom(memory).spool()
     await spool.put(b"abc")
-    await spool.close()
+    spool.close()
     with pytest.raises(ConfigurationError, match="closed"):
         await spool.take()
 
@@ -140,7 +142,7 @@ async def test_a_closed_spool_keeps_no_room() -> None:
     """What is put into a spool after it was closed does not hold any memory of the room."""
     room = SpoolRoom(4)
     spool = room.spool()
-    await spool.close()
+    spool.close()
     with contextlib.suppress(ConfigurationError):
         await spool.put(b"abcd")
     assert room.take(4) is True
@@ -148,12 +150,14 @@ async def test_a_closed_spool_keeps_no_room() -> None:
 
 async def test_a_cancelled_put_leaves_nothing_open(files: list[object]) -> None:
     """A spool whose writer was cancelled can be closed, and its file is."""
-    spool = SpoolRoom(0).spool()
+    room = SpoolRoom(0)
+    spool = room.spool()
     task = asyncio.ensure_future(spool.put(b"abc"))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait((task,))
-    await spool.close()
+    spool.close()
+    await room.close()
     assert [True] == [getattr(file, "closed", None) for file in files]
 
 
@@ -168,7 +172,7 @@ async def test_slices_of_a_block_keep_their_borders(
         await spool.put(piece)
     assert pieces == await taken(spool)
     assert len(files) == 1
-    await spool.close()
+    spool.close()
 
 
 async def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +183,7 @@ async def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(tempfile, "TemporaryFile", no_room)
     spool = SpoolRoom(0).spool()
-    with pytest.raises(ResponseTooLarge, match="no room") as caught:
+    with pytest.raises(ResponseTooLarge, match="No space") as caught:
         await spool.put(b"abc")
     assert isinstance(caught.value.__cause__, OSError)
-    await spool.close()
+    spool.close()

@@ -31,7 +31,7 @@ async def test_ending_cancels_and_waits() -> None:
     log: list[str] = []
     started = [tasks.start(forever(log)) for _ in range(3)]
     await asyncio.sleep(0)
-    await tasks.end()
+    await tasks.close()
     assert ["ended"] * 3 == log
     assert [True] * 3 == [task.cancelled() for task in started]
 
@@ -44,14 +44,14 @@ async def test_ending_some_leaves_the_others() -> None:
     await asyncio.sleep(0)
     await tasks.end([first])
     assert [True, False] == [first.done(), second.done()]
-    await tasks.end()
+    await tasks.close()
     assert second.done()
 
 
 async def test_ending_nothing_is_harmless() -> None:
     """Ending twice, or without tasks, does nothing."""
     tasks = Tasks()
-    await tasks.end()
+    await tasks.close()
     await tasks.end([])
     assert set() == tasks._running
 
@@ -94,7 +94,7 @@ async def test_a_task_ended_by_others_is_no_cancellation() -> None:
     task = tasks.start(forever(log))
     waiting = asyncio.ensure_future(outcome(task))
     await asyncio.sleep(0)
-    await tasks.end()
+    await tasks.close()
     with pytest.raises(ConfigurationError, match="closed"):
         await waiting
 
@@ -110,4 +110,4 @@ async def test_cancelling_the_one_who_waits_spares_the_task() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert (False, []) == (task.done(), log)
-    await tasks.end()
+    await tasks.close()
