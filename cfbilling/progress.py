@@ -102,7 +102,7 @@ class Progress:
     def total_chunks(self) -> int | None:
         """How many chunks there are in all; ``None`` while that cannot be known."""
         if self._accounts is None:
-            return self._planned if self._planned else None
+            return self._planned or None
         if not self._streams:
             return None
         # Every account of a job has the same range, so the average is exact.

@@ -9,6 +9,7 @@ import pytest
 from cfbilling import (
     ApiKey,
     ApiToken,
+    BillingClient,
     BillingProfile,
     ConfigurationError,
     PaygoRecord,
@@ -181,8 +182,6 @@ async def test_a_bad_metric_is_refused_before_any_request(client_for: ClientMake
 
 async def test_a_closed_client_says_so() -> None:
     """A client outside of its context is a clear error, not a hang."""
-    from cfbilling import BillingClient  # noqa: PLC0415 - only here
-
     client = BillingClient(ApiToken("t"))
     with pytest.raises(ConfigurationError, match="async with"):
         client.usage("a" * 32)

@@ -17,6 +17,7 @@ from cfbilling import (
     ApiToken,
     BillingClient,
     BillingError,
+    Clock,
     ConfigurationError,
     FanOutError,
     NotFound,
@@ -261,8 +262,6 @@ async def test_a_paused_credential_does_not_pause_the_others(client_for: ClientM
     async def sleep(seconds: float) -> None:
         if seconds > 1:
             await hours.wait()
-
-    from cfbilling import Clock  # noqa: PLC0415 - only here
 
     async with (
         Sandbox(accounts=20, tokens=2, quota=1_000) as sandbox,
