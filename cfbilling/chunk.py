@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
 
 import attrs
 
@@ -29,12 +30,12 @@ class DateChunk:
     start: date
     end: date
 
-    @property
+    @cached_property
     def lower(self) -> datetime:
         """``start`` as an instant, UTC."""
         return _instant(self.start)
 
-    @property
+    @cached_property
     def upper(self) -> datetime:
         """``end`` as an instant, UTC."""
         return _instant(self.end)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from types import MappingProxyType
 from typing import TypedDict
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 import attrs
 
@@ -131,13 +131,12 @@ class BillingRequest:
     def target(self) -> str:
         """The path and query below the base URL."""
         path = self.endpoint.path.format_map({self.endpoint.scope: self.scope_id})
-        query: dict[str, str] = {}
+        query: list[str] = []
         if self.chunk is not None:
-            query["from"] = self.chunk.first_day.isoformat()
-            query["to"] = self.chunk.day_after.isoformat()
+            query += [f"from={self.chunk.first_day}", f"to={self.chunk.day_after}"]
         if self.metric is not None:
-            query["metric"] = self.metric
-        return f"{path}?{urlencode(query)}" if query else path
+            query.append(f"metric={quote_plus(self.metric)}")
+        return f"{path}?{'&'.join(query)}" if query else path
 
 
 def request_for(

@@ -17,7 +17,7 @@ from cfbilling.options import Limits
 from cfbilling.session import Exchange
 from cfbilling.slicing import Ending, Slicer
 from cfbilling.spool import Spool, SpoolRoom
-from cfbilling.turns import Turns
+from cfbilling.turns import SMALL, Turns
 
 __all__ = ["Received", "receive"]
 
@@ -59,13 +59,13 @@ class _Body:
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         while received := await self._exchange.read():
             self.wire_bytes += len(received)
-            await self._turns.take()
             for piece in self._inflater.inflate(received):
                 self.body_bytes += len(piece)
                 if self.body_bytes > self._most_bytes:
                     raise ResponseTooLarge(f"the body is longer than {self._most_bytes} bytes")
+                if self.body_bytes > SMALL:
+                    await self._turns.take()
                 yield piece
-                await self._turns.take()
         self._inflater.finish()
 
 

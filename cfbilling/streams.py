@@ -35,6 +35,7 @@ from cfbilling.planning import Widths
 from cfbilling.receiving import Received
 from cfbilling.records import ChargeRecord
 from cfbilling.tasks import Tasks, outcome
+from cfbilling.turns import SMALL
 
 __all__ = ["RecordStream", "StreamSource", "close_generators"]
 
@@ -177,7 +178,8 @@ class _Delivery(Generic[R]):
         delivered = index = 0
         longest = 0.0
         while (text := await part.received.spool.take()) is not None:
-            await turns.take()
+            if len(text) > SMALL:
+                await turns.take()
             began = perf_counter()
             batch = self._decoded(part, text, index)
             owned = _owned(batch, part.request.chunk)

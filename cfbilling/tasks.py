@@ -58,7 +58,8 @@ async def outcome(task: asyncio.Task[T]) -> T:
         ConfigurationError: If the client was closed meanwhile. The caller must not see that as a
             cancellation of its own.
     """
-    await asyncio.wait((task,))
+    if not task.done():
+        await asyncio.wait((task,))
     if task.cancelled():
         raise ConfigurationError("the client was closed while this stream was open")
     return task.result()

@@ -6,7 +6,10 @@ import asyncio
 from collections import deque
 from time import perf_counter
 
-__all__ = ["Turns"]
+__all__ = ["SMALL", "Turns"]
+
+SMALL = 16 * 1024
+"""Bytes that are not worth asking for a turn: the work on them is a small part of one."""
 
 _SECONDS_OF_WORK = 0.001
 

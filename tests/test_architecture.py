@@ -40,7 +40,8 @@ ALLOWED = {
     "pacing": "clock quota",
     "fetching": "clock credentials decoding endpoints errors events inflating options pacing quota "
     "receiving records retrying session spool turns",
-    "streams": "chunk decoding endpoints errors events fetching planning receiving records tasks",
+    "streams": "chunk decoding endpoints errors events fetching planning receiving records tasks "
+    "turns",
     "failures": "errors",
     "buffering": "",
     "fan_out": "buffering credentials errors events failures pacing records streams tasks",

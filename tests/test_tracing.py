@@ -27,8 +27,7 @@ async def test_each_request_is_a_span_without_secrets(client_for: ClientMaker) -
             status
             for span in spans
             for name, status in (span.attributes or {}).items()
-            if name in {"http.status_code", "http.response.status_code"}
-            and isinstance(status, int)
+            if name in {"http.status_code", "http.response.status_code"} and isinstance(status, int)
         )
         assert sandbox.api_token not in "".join(span.to_json() for span in spans)
     provider.shutdown()
