@@ -50,6 +50,9 @@ class FanOutError(ExceptionGroup[BillingError]):
         group.failures = tuple(failures)
         return group
 
+    def __init__(self, failures: Sequence[AccountFailure]) -> None:
+        super().__init__(self.message, self.exceptions)
+
     def derive(self, errors: Sequence[BillingError], /) -> FanOutError:  # type: ignore[override]  # the group holds no others
         """Return the group of a part of the failures, as ``except*`` asks."""
         kept = {id(error) for error in errors}

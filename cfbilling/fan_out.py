@@ -12,14 +12,12 @@ from collections import deque
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
-    AsyncIterator,
     Callable,
     Iterable,
     Mapping,
 )
 from contextlib import aclosing
-from types import TracebackType
-from typing import Generic, Literal, Self, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import attrs
 
@@ -28,9 +26,10 @@ from cfbilling.credentials import Credentials
 from cfbilling.errors import BillingError
 from cfbilling.events import AccountDone, AccountFailed, Observer
 from cfbilling.failures import AccountFailure, FanOutError
+from cfbilling.iterating import BatchedStream
 from cfbilling.pacing import Gate
 from cfbilling.records import ChargeRecord
-from cfbilling.streams import RecordStream, close_generators
+from cfbilling.streams import RecordStream
 from cfbilling.tasks import Tasks, outcome
 
 __all__ = ["Accounts", "FanOutSource", "FanOutStream", "OnError"]
@@ -208,43 +207,13 @@ async def _one_by_one(
                     yield account_id, record
 
 
-class FanOutStream(AsyncIterator[Item], Generic[Item, Batch]):
+class FanOutStream(BatchedStream[Item, Batch]):
     """The records of many accounts: each account's in order, the accounts interleaved.
 
     Yields ``(account_id, record)``, or by `batches` ``(account_id, [records])``; with
-    ``on_error="yield"`` also an `AccountFailure` for each account that failed. Like a
-    `RecordStream` otherwise.
+    ``on_error="yield"`` also an `AccountFailure` for each account that failed.
     """
 
     def __init__(self, source: FanOutSource[R]) -> None:
-        self._batches: AsyncGenerator[Batch, None] = _FanOut(source).items()  # type: ignore[assignment]  # the client's overloads say which
-        self._items: AsyncGenerator[Item, None] = _one_by_one(self._batches)  # type: ignore[assignment, arg-type]  # likewise
-
-    def __aiter__(self) -> AsyncIterator[Item]:  # noqa: PYI034 - the generator is faster
-        return self._items
-
-    async def __anext__(self) -> Item:
-        return await anext(self._items)
-
-    def batches(self) -> AsyncIterator[Batch]:
-        """Yield ``(account_id, [records])``, the lists as they are decoded."""
-        return self._batches
-
-    async def aclose(self) -> None:
-        """End the fan-out: cancel what is under way and wait until that is over.
-
-        Raises:
-            ConfigurationError: If another task is waiting for a record of it; cancel that task.
-        """
-        await close_generators(self._items, self._batches)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
+        batches = _FanOut(source).items()
+        super().__init__(batches, _one_by_one(batches))  # type: ignore[arg-type]  # the client's overloads say which

@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from http import HTTPStatus
 from itertools import islice
 from time import perf_counter
-from types import AsyncGeneratorType, TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 import attrs
 
 from cfbilling.chunk import DateChunk
 from cfbilling.decoding import RecordDecoder
 from cfbilling.endpoints import BillingRequest
-from cfbilling.errors import ConfigurationError, DecodeError, InvalidRequest
+from cfbilling.errors import DecodeError, InvalidRequest
 from cfbilling.events import (
     ChunkDone,
     ChunkNarrowed,
@@ -31,13 +30,14 @@ from cfbilling.events import (
     StreamStarted,
 )
 from cfbilling.fetching import Fetcher, explain
+from cfbilling.iterating import BatchedStream
 from cfbilling.planning import Widths
 from cfbilling.receiving import Received
 from cfbilling.records import ChargeRecord
 from cfbilling.tasks import Tasks, outcome
 from cfbilling.turns import SMALL
 
-__all__ = ["RecordStream", "StreamSource", "close_generators"]
+__all__ = ["RecordStream", "StreamSource"]
 
 R = TypeVar("R", bound=ChargeRecord)
 
@@ -216,42 +216,16 @@ async def _one_by_one(batches: AsyncGenerator[list[R], None]) -> AsyncGenerator[
             yield record
 
 
-async def close_generators(*generators: AsyncGenerator[Any, None]) -> None:
-    """Close generators, the outer one first.
-
-    Raises:
-        ConfigurationError: If one is running.
-    """
-    for generator in generators:
-        if isinstance(generator, AsyncGeneratorType) and generator.ag_running:
-            raise ConfigurationError("another task is waiting for the next record: cancel that")
-        await generator.aclose()
-
-
-class RecordStream(AsyncIterator[R]):
+class RecordStream(BatchedStream[R, list[R]]):
     """The records of one call, in the order of their chunks, each exactly once.
 
-    Iterate it once, with ``async for``, by `batches` or with `collect`. It starts to fetch when
-    it is first asked for a record. Left early, it ends what it fetches ahead: at once when it is
-    an async context manager or `aclose` is called, else when it is let go of.
-
-    Every way to iterate raises the `BillingError` that ended it; after that it is empty.
+    Starts to fetch when it is first asked for a record. Every way to iterate raises the
+    `BillingError` that ended it; after that it is empty.
     """
 
     def __init__(self, source: StreamSource[R]) -> None:
-        self._batches = _Delivery(source).batches()
-        self._records = _one_by_one(self._batches)
-
-    def __aiter__(self) -> AsyncIterator[R]:  # noqa: PYI034 - see below
-        # The generator itself, so that a step costs no call of ours.
-        return self._records
-
-    async def __anext__(self) -> R:
-        return await anext(self._records)
-
-    def batches(self) -> AsyncIterator[list[R]]:
-        """Yield the records in lists, as they are decoded: never empty, and in order."""
-        return self._batches
+        batches = _Delivery(source).batches()
+        super().__init__(batches, _one_by_one(batches))
 
     async def collect(self) -> list[R]:
         """Return all records in one list, in memory."""
@@ -259,22 +233,3 @@ class RecordStream(AsyncIterator[R]):
         async for batch in self._batches:
             records += batch
         return records
-
-    async def aclose(self) -> None:
-        """End the stream: cancel what is fetched ahead and wait until that is over.
-
-        Raises:
-            ConfigurationError: If another task is waiting for a record of it; cancel that task.
-        """
-        await close_generators(self._records, self._batches)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()

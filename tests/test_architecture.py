@@ -40,11 +40,13 @@ ALLOWED = {
     "pacing": "clock quota",
     "fetching": "clock credentials decoding endpoints errors events inflating options pacing quota "
     "receiving records retrying session spool turns",
-    "streams": "chunk decoding endpoints errors events fetching planning receiving records tasks "
-    "turns",
+    "streams": "chunk decoding endpoints errors events fetching iterating planning receiving records "
+    "tasks turns",
     "failures": "errors",
     "buffering": "",
-    "fan_out": "buffering credentials errors events failures pacing records streams tasks",
+    "iterating": "errors",
+    "fan_out": "buffering credentials errors events failures iterating pacing records streams "
+    "tasks",
     "stats": "events",
     "progress": "clock events",
     "client": "_version clock credentials decoding endpoints errors events failures fan_out "

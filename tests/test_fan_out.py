@@ -204,8 +204,9 @@ async def test_bad_arguments_are_refused_at_once(
 ) -> None:
     """A bad argument is a ConfigurationError that names it, raised by the call itself."""
     async with Sandbox() as sandbox, client_for(sandbox) as client:
+        defaults: dict[str, Any] = {"accounts": []}
         with pytest.raises(ConfigurationError, match=named):
-            client.fan_out(**({"accounts": []} | arguments))
+            client.fan_out(**(defaults | arguments))
         assert [] == sandbox.requests
 
 

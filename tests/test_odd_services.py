@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp.abc import AbstractResolver
 
 from cfbilling import (
     ApiToken,
@@ -163,7 +164,7 @@ async def test_closing_a_stream_that_another_task_iterates_is_told() -> None:
 async def test_a_hanging_name_resolution_times_out() -> None:
     """The time to connect includes the time to find the address."""
 
-    class Hanging(aiohttp.abc.AbstractResolver):
+    class Hanging(AbstractResolver):
         async def resolve(self, *_: Any, **__: Any) -> Any:
             await asyncio.Event().wait()
 
