@@ -51,7 +51,7 @@ class FanOutError(ExceptionGroup[BillingError]):
         return group
 
     def __init__(self, failures: Sequence[AccountFailure]) -> None:
-        super().__init__(self.message, self.exceptions)
+        super().__init__(self.message, [failure.error for failure in failures])
 
     def derive(self, errors: Sequence[BillingError], /) -> FanOutError:  # type: ignore[override]  # the group holds no others
         """Return the group of a part of the failures, as ``except*`` asks."""

@@ -40,8 +40,8 @@ ALLOWED = {
     "pacing": "clock quota",
     "fetching": "clock credentials decoding endpoints errors events inflating options pacing quota "
     "receiving records retrying session spool turns",
-    "streams": "chunk decoding endpoints errors events fetching iterating planning receiving records "
-    "tasks turns",
+    "streams": "chunk decoding endpoints errors events fetching iterating planning receiving "
+    "records tasks turns",
     "failures": "errors",
     "buffering": "",
     "iterating": "errors",
