@@ -111,7 +111,8 @@ class Gate:
 
     def locked_out(self, seconds: float) -> None:
         """Take note of a refusal: everything has to wait so many seconds."""
-        self._foreign = max(self._foreign, 1 + self._unanswered)
+        # Whatever was in flight with it was too much: keep so many more back from now on.
+        self._foreign = max(1, self._foreign + self._unanswered)
         self._left = 0
         self._ends = self._clock.monotonic() + seconds
         self._is_assumed = False
