@@ -185,7 +185,7 @@ _LEVELS: Mapping[type[Event], int] = {
     AccountFailed: logging.WARNING,
     QuotaPaused: logging.WARNING,
     RetryScheduled: logging.WARNING,
-    FieldMissing: logging.WARNING,
+    FieldMissing: logging.INFO,
     ChunkNarrowed: logging.INFO,
 }
 
@@ -193,8 +193,8 @@ _LEVELS: Mapping[type[Event], int] = {
 class LoggingObserver:
     """Writes each event to the logger ``cfbilling.events``.
 
-    Retries, pauses, failed accounts and missing fields are warnings, what changes the plan is
-    info, the rest is debug.
+    Retries, pauses and failed accounts are warnings, what changes the plan and missing fields are
+    info (a fan-out says them once for each account), the rest is debug.
     """
 
     def __init__(self) -> None:

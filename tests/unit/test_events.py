@@ -76,7 +76,7 @@ EVENTS: list[tuple[Event, int, str]] = [
     ),
     (
         FieldMissing(endpoint="usage", scope_id=ID, chunk=None, field="ConsumedUnit"),
-        logging.WARNING,
+        logging.INFO,
         "field=ConsumedUnit",
     ),
     (QuotaPaused(seconds=7.5), logging.WARNING, "seconds=7.5"),
