@@ -33,6 +33,8 @@ class Job:
         work: The request.
         way: How to take its records; ``idle`` asks for nothing and waits instead.
         at_once: How many streams of it at the same time.
+        accounts: Over how many of the server's accounts to fan out; 1 for the work's own alone.
+        concurrency: Requests in flight.
         warm_ups: How often to do it before the clock starts.
         times: How often to do it then, one after the other.
         watch: Whether to measure the event loop's stalls, which costs time.
@@ -41,6 +43,8 @@ class Job:
     work: Work
     way: Way = "batches"
     at_once: int = 1
+    accounts: int = 1
+    concurrency: int = 8
     warm_ups: int = 0
     times: int = 1
     watch: bool = False
@@ -96,11 +100,17 @@ class _Ticker:
         self._next.cancel()
 
 
-async def _take(client: BillingClient, work: Work, way: Way) -> None:
+async def _take(client: BillingClient, job: Job) -> None:
+    work, way, count = job.work, job.way, 0
     if way == "idle":
         await asyncio.sleep(1)
         return
-    count = 0
+    if job.accounts > 1:
+        ids = work.account_ids(job.accounts)
+        async for _, records in client.fan_out(ids, work.start, work.end).batches():
+            count += len(records)
+        assert count == work.records * job.accounts, count
+        return
     stream = client.usage(work.account_id, work.start, work.end)
     if way == "batches":
         async for batch in stream.batches():
@@ -124,15 +134,17 @@ def _peak() -> int:
 
 async def _run(job: Job) -> Report:
     work = job.work
-    async with BillingClient(ApiToken(work.api_token), base_url=work.base_url) as client:
+    async with BillingClient(
+        ApiToken(work.api_token), base_url=work.base_url, concurrency=job.concurrency
+    ) as client:
         for _ in range(job.warm_ups):
-            await _take(client, work, job.way)
+            await _take(client, job)
         gc.collect()
         resident = _resident()
         ticker = _Ticker() if job.watch else None
         wall, cpu = perf_counter(), process_time()
         for _ in range(job.times):
-            await asyncio.gather(*(_take(client, work, job.way) for _ in range(job.at_once)))
+            await asyncio.gather(*(_take(client, job) for _ in range(job.at_once)))
         wall, cpu = perf_counter() - wall, process_time() - cpu
         # What ends a stream is a turn too.
         await asyncio.sleep(0)

@@ -356,9 +356,13 @@ class BillingClient:
         return FanOutStream(
             FanOutSource(
                 accounts=accounts,
-                open_stream=lambda account_id, credentials, ahead: self._opened(
-                    request_for(row, account_id, whole, metric), record_type, ahead, credentials
-                ),
+                open_stream=lambda account_id, credentials, ahead: self._source(
+                    request_for(row, account_id, whole, metric),
+                    record_type,
+                    ahead,
+                    credentials,
+                    is_owned=True,
+                ).batches(),
                 gate_of=lambda credentials: self._fetcher(credentials).gate,
                 on_error=on_error,
                 concurrency=self._limits.concurrency,
@@ -394,23 +398,24 @@ class BillingClient:
     ) -> RecordStream[R]:
         whole = meant_range(start, end, self._clock.now())
         request = request_for(ENDPOINTS[endpoint], scope_id, whole, metric)
-        return self._opened(request, record_type, self._limits.concurrency)
+        return RecordStream(self._source(request, record_type, self._limits.concurrency))
 
-    def _opened(
+    def _source(
         self,
         request: BillingRequest,
         record_type: type[R],
         ahead: int,
         credentials: Credentials | None = None,
-    ) -> RecordStream[R]:
-        return RecordStream(
-            StreamSource(
-                request=request,
-                decoder=self._decoder(record_type),
-                fetcher=self._fetcher(credentials),
-                widths=self._widths,
-                tasks=self._tasks,
-                ahead=ahead,
-                observer=self._observer,
-            )
+        *,
+        is_owned: bool = False,
+    ) -> StreamSource[R]:
+        return StreamSource(
+            request=request,
+            decoder=self._decoder(record_type),
+            fetcher=self._fetcher(credentials),
+            widths=self._widths,
+            tasks=self._tasks,
+            ahead=ahead,
+            observer=self._observer,
+            is_owned=is_owned,
         )

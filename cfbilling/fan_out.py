@@ -29,7 +29,6 @@ from cfbilling.failures import AccountFailure, FanOutError
 from cfbilling.iterating import BatchedStream
 from cfbilling.pacing import Gate
 from cfbilling.records import ChargeRecord
-from cfbilling.streams import RecordStream
 from cfbilling.tasks import Tasks, outcome
 
 __all__ = ["Accounts", "FanOutSource", "FanOutStream", "OnError"]
@@ -51,8 +50,8 @@ class FanOutSource(Generic[R]):
 
     Attributes:
         accounts: Which accounts.
-        open_stream: Returns an account's stream under a credential (``None``: the client's own)
-            that fetches so many chunks ahead.
+        open_stream: Returns an account's batches under a credential (``None``: the client's own),
+            with so many chunks fetched at once.
         gate_of: Returns a credential's gate.
         on_error: What a failed account does.
         concurrency: How many accounts are under way at once, those of closed lanes aside.
@@ -61,7 +60,7 @@ class FanOutSource(Generic[R]):
     """
 
     accounts: Accounts
-    open_stream: Callable[[str, Credentials | None, int], RecordStream[R]]
+    open_stream: Callable[[str, Credentials | None, int], AsyncGenerator[list[R], None]]
     gate_of: Callable[[Credentials | None], Gate]
     on_error: OnError
     concurrency: int
@@ -182,8 +181,8 @@ class _FanOut(Generic[R]):
         # The first accounts may fetch far ahead; many at once need not.
         ahead = -(-source.concurrency // lane.active)
         try:
-            async with source.open_stream(account_id, lane.credentials, ahead) as stream:
-                async for records in stream.batches():
+            async with aclosing(source.open_stream(account_id, lane.credentials, ahead)) as batches:
+                async for records in batches:
                     await self._buffer.put((account_id, records))
         except BillingError as error:
             source.observer(AccountFailed(account_id=account_id, error=error))

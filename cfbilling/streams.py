@@ -83,6 +83,8 @@ class StreamSource(Generic[R]):
         tasks: The owner of what is fetched ahead.
         ahead: How many chunks to fetch ahead.
         observer: Who is told.
+        is_owned: Whether the stream is iterated by a task that the client owns; then a chunk at a
+            time needs no further task.
     """
 
     request: BillingRequest
@@ -92,11 +94,17 @@ class StreamSource(Generic[R]):
     tasks: Tasks
     ahead: int
     observer: Observer
+    is_owned: bool = False
+
+    def batches(self) -> AsyncGenerator[list[R], None]:
+        """Return the records as they are decoded."""
+        return _Delivery(self).batches()
 
     def requests(self) -> Iterator[BillingRequest]:
         """Yield the request for each chunk, each planned when it is asked for."""
-        for chunk in self.widths.chunks(self.request.endpoint, self.request.chunk):
-            yield attrs.evolve(self.request, chunk=chunk)
+        whole = self.request
+        for chunk in self.widths.chunks(whole.endpoint, whole.chunk):
+            yield whole if chunk is whole.chunk else attrs.evolve(whole, chunk=chunk)
 
     async def fetch(self, request: BillingRequest) -> list[_Part]:
         """Get one chunk, in two parts if the service finds it too long."""
@@ -155,13 +163,7 @@ class _Delivery(Generic[R]):
         ahead: deque[asyncio.Task[list[_Part]]] = deque()
         parts: list[_Part] = []
         try:
-            while True:
-                for request in islice(requests, source.ahead - len(ahead)):
-                    ahead.append(source.tasks.start(source.fetch(request)))
-                if not ahead:
-                    return
-                parts = await outcome(ahead[0])
-                ahead.popleft()
+            while parts := await self._next_parts(requests, ahead):
                 for part in parts:
                     async with aclosing(self._part_batches(part)) as batches:
                         async for batch in batches:
@@ -172,6 +174,22 @@ class _Delivery(Generic[R]):
                 task.cancel()
                 task.add_done_callback(_close_result)
             await source.tasks.end(ahead)
+
+    async def _next_parts(
+        self, requests: Iterator[BillingRequest], ahead: deque[asyncio.Task[list[_Part]]]
+    ) -> list[_Part]:
+        """Return the next chunk, in its parts, or nothing after the last."""
+        source = self._source
+        if source.is_owned and source.ahead == 1:
+            request = next(requests, None)
+            return [] if request is None else await source.fetch(request)
+        for request in islice(requests, source.ahead - len(ahead)):
+            ahead.append(source.tasks.start(source.fetch(request)))
+        if not ahead:
+            return []
+        parts = await outcome(ahead[0])
+        ahead.popleft()
+        return parts
 
     async def _part_batches(self, part: _Part) -> AsyncGenerator[list[R], None]:
         turns = self._source.fetcher.turns
@@ -224,7 +242,7 @@ class RecordStream(BatchedStream[R, list[R]]):
     """
 
     def __init__(self, source: StreamSource[R]) -> None:
-        batches = _Delivery(source).batches()
+        batches = source.batches()
         super().__init__(batches, _one_by_one(batches))
 
     async def collect(self) -> list[R]:

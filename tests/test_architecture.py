@@ -45,8 +45,7 @@ ALLOWED = {
     "failures": "errors",
     "buffering": "",
     "iterating": "errors",
-    "fan_out": "buffering credentials errors events failures iterating pacing records streams "
-    "tasks",
+    "fan_out": "buffering credentials errors events failures iterating pacing records tasks",
     "stats": "events",
     "progress": "clock events",
     "client": "_version clock credentials decoding endpoints errors events failures fan_out "

@@ -22,7 +22,7 @@ from tests.truth import received, truth
 
 Rows = list[dict[str, object]]
 
-SEEDS = int(os.environ.get("CFBILLING_SOAK_SEEDS", "5"))
+SEEDS = int(os.environ.get("CFBILLING_SOAK_SEEDS", "4"))
 ACCOUNTS = 200
 RECORDS_PER_DAY = 2
 START, DAYS = date(2025, 1, 1), 24

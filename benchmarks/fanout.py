@@ -1,0 +1,60 @@
+"""Many accounts of one tiny body each, against as many requests of one account."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from benchmarks.consumer import Job, run_alone
+from benchmarks.figures import Figure, Setup, at_least, at_most
+from benchmarks.servers import Work
+from benchmarks.timing import Cost, best_of
+from cfbilling import ApiToken, BillingClient
+
+__all__ = ["fanout"]
+
+_IN_FLIGHT = 16
+_MIB = 1024 * 1024
+
+
+async def _measured(work: Work, requests: int, rounds: int) -> dict[str, Cost]:
+    """Time both ways to make so many requests; each chunk of the one account is one day."""
+    days = work.over(requests)
+    async with BillingClient(
+        ApiToken(work.api_token), base_url=work.base_url, concurrency=_IN_FLIGHT, chunk_days=1
+    ) as client:
+
+        async def many() -> None:
+            ids, count = work.account_ids(requests), 0
+            async for _, records in client.fan_out(ids, work.start, work.end).batches():
+                count += len(records)
+            assert count == requests, count
+
+        async def one() -> None:
+            count = 0
+            async for records in client.usage(days.account_id, days.start, days.end).batches():
+                count += len(records)
+            assert count == requests, count
+
+        return await best_of(rounds, {"many": many, "one": one})
+
+
+def fanout(setup: Setup) -> Iterator[Figure]:
+    """Measure a fan-out's request rate, and its memory as the accounts become more."""
+    requests = 500 if setup.quick else 10_000
+    sizes = (100, 500, 2500) if setup.quick else (1000, 10_000, 100_000)
+    work = setup.servers.many_accounts(sizes[-1])
+    costs = asyncio.run(_measured(work, requests, rounds=3))
+    many, one = costs["many"], costs["one"]
+    yield Figure(f"{requests:,} accounts, requests per second", requests / many.wall, "1/s")
+    yield Figure("one account, as many requests per second", requests / one.wall, "1/s")
+    yield Figure("many accounts, CPU per request", many.cpu / requests * 1e6, "us")
+    yield Figure("one account, CPU per request", one.cpu / requests * 1e6, "us")
+    yield Figure("rate of many against one", one.wall / many.wall, "x", at_least(0.9))
+    growth: list[int] = []
+    for accounts in sizes:
+        report = run_alone(Job(work, accounts=accounts, concurrency=_IN_FLIGHT))
+        growth.append(report.growth)
+        yield Figure(f"{accounts:,} accounts: memory growth", report.growth / _MIB, "MiB")
+    more = (growth[-1] - growth[0]) / _MIB
+    yield Figure(f"{sizes[-1]:,} accounts more than {sizes[0]:,}", more, "MiB", at_most(1))
