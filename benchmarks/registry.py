@@ -11,6 +11,7 @@ from benchmarks.growth import growth
 from benchmarks.large import large
 from benchmarks.memory import memory
 from benchmarks.quota import quota
+from benchmarks.spreadsheet import spreadsheet
 from benchmarks.stall import stall
 from benchmarks.tiny import tiny
 
@@ -25,5 +26,6 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
         "stall": stall,
         "memory": memory,
         "growth": growth,
+        "csv": spreadsheet,
     }
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -69,6 +70,30 @@ def test_the_test_command_is_what_ci_runs() -> None:
 def test_the_first_command_ends_in_a_command_that_is_tested() -> None:
     """The README's first command runs the demonstration, which has tests of its own."""
     assert SHELL[0].strip().endswith("&& .venv/bin/cfbilling demo")
+
+
+COMMANDS = [
+    line.partition("#")[0].strip()
+    for line in SHELL[2].splitlines()
+    # It runs for ever, and has tests of its own.
+    if not line.startswith("cfbilling sandbox")
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_runs(command: str, environment: dict[str, str], tmp_path: Path) -> None:
+    """Each command that the README shows ends well, in a shell with its variables set."""
+    (tmp_path / "accounts.txt").write_text(environment["CLOUDFLARE_ACCOUNT_ID"] + "\n")
+    program = f"{shlex.quote(sys.executable)} -m cfbilling"
+    ran = subprocess.run(
+        ["sh", "-c", command.replace("cfbilling", program, 1)],  # noqa: S607 - as a user would
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (0, "") == (ran.returncode, "" if ran.returncode == 0 else ran.stderr)
 
 
 def test_the_tree_of_errors_is_the_one_in_the_source() -> None:

@@ -1,0 +1,126 @@
+"""Whom to ask about, and under which credential."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import attrs
+
+from cfbilling import ApiToken, ConfigurationError, Credentials, credentials_from_env
+from cfbilling.cli.exits import AUTHENTICATION, CommandError
+
+__all__ = ["Accounts", "accounts_of", "credentials_of", "lines_of"]
+
+_LONGEST_TOKEN_FILE = 65536
+
+
+@attrs.frozen
+class Accounts:
+    """The accounts of a run.
+
+    Attributes:
+        ids: Each id once, in order.
+        credentials: What the client signs with.
+        own: Each id's credential, when lines of the file name their own.
+        are_many: Whether more than one was asked for; a file is meant for many.
+    """
+
+    ids: Sequence[str]
+    credentials: Credentials
+    own: Mapping[str, Credentials] | None = None
+    are_many: bool = False
+
+    @property
+    def for_client(self) -> Sequence[str] | Mapping[str, Credentials]:
+        """What `BillingClient.fan_out` takes."""
+        return self.ids if self.own is None else self.own
+
+
+def credentials_of(token_file: str | None) -> Credentials:
+    """Return the credential from ``--token-file``, else from the environment.
+
+    Raises:
+        CommandError: If there is none.
+    """
+    try:
+        if token_file is None:
+            return credentials_from_env()
+        with Path(token_file).open("rb") as file:
+            return ApiToken(file.read(_LONGEST_TOKEN_FILE).decode("utf-8"))
+    except OSError as error:
+        raise CommandError(f"--token-file {token_file}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise CommandError("--token-file: this is no text", AUTHENTICATION) from None
+    except ConfigurationError as error:
+        raise CommandError(str(error), AUTHENTICATION) from error
+
+
+def lines_of(accounts_file: str) -> list[str]:
+    """Return the lines of the accounts file; ``-`` is standard input.
+
+    Raises:
+        CommandError: If it cannot be read.
+    """
+    try:
+        if accounts_file == "-":
+            return sys.stdin.read().splitlines()
+        return Path(accounts_file).read_text("utf-8-sig").splitlines()
+    except OSError as error:
+        raise CommandError(f"--accounts-file {accounts_file}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise CommandError(f"--accounts-file {accounts_file}: this is no UTF-8 text") from None
+
+
+def accounts_of(
+    given: Sequence[str],
+    lines: Iterable[str] | None,
+    token_file: str | None,
+    environ: Mapping[str, str] = os.environ,
+) -> Accounts:
+    """Return whom to ask about: the arguments, then the lines of the file.
+
+    A line is ``id`` or ``id,NAME``, where NAME is the environment variable that holds the token
+    for that account. Empty lines and those that begin with ``#`` are skipped.
+
+    Raises:
+        CommandError: If nobody is named, a line is malformed, or a credential is missing.
+    """
+    tokens: dict[str, str | None] = dict.fromkeys(given)
+    for number, line in enumerate(lines or (), 1):
+        _add(tokens, line, number)
+    if not tokens:
+        raise CommandError("no account: name one, or use --accounts-file")
+    are_many = len(tokens) > 1 or lines is not None
+    names = set(tokens.values())
+    if names == {None}:
+        return Accounts(list(tokens), credentials_of(token_file), None, are_many)
+    found = {name: _credential(name, token_file, environ) for name in names}
+    own = {account_id: found[name] for account_id, name in tokens.items()}
+    return Accounts(list(tokens), next(iter(own.values())), own, are_many)
+
+
+def _add(tokens: dict[str, str | None], line: str, number: int) -> None:
+    text = line.strip()
+    if not text or text.startswith("#"):
+        return
+    account_id, comma, name = (part.strip() for part in text.partition(","))
+    if not account_id or (comma and not name) or "," in name:
+        raise CommandError(f"--accounts-file, line {number}: expected 'id' or 'id,TOKEN_ENV_NAME'")
+    if tokens.setdefault(account_id, name or None) != (name or None):
+        raise CommandError(f"--accounts-file, line {number}: {account_id} has another token above")
+
+
+def _credential(
+    name: str | None, token_file: str | None, environ: Mapping[str, str]
+) -> Credentials:
+    if name is None:
+        return credentials_of(token_file)
+    try:
+        return ApiToken(environ.get(name, ""))
+    except ConfigurationError as error:
+        # A name that is really a token must not be shown.
+        shown = name if name in environ else "the variable that the accounts file names"
+        raise CommandError(f"{shown}: {error}", AUTHENTICATION) from error

@@ -1,0 +1,88 @@
+"""What all formats have in common: records in, bytes out, piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Protocol
+
+import attrs
+
+from cfbilling.cli.columns import Record, RecordType
+from cfbilling.cli.csv_format import CsvFormat
+from cfbilling.cli.exits import CommandError
+from cfbilling.cli.ndjson import NdjsonFormat
+from cfbilling.cli.tables import TableFormat
+
+__all__ = ["FORMATS", "Format", "FormatChoice", "format_of"]
+
+FORMATS = ("table", "ndjson", "csv", "parquet")
+_SUFFIXES = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet"}
+
+
+class Format(Protocol):
+    """Turns records into the bytes of a file."""
+
+    def begin(self) -> bytes:
+        """Return what comes before the first record."""
+        ...
+
+    def rows(self, account_id: str, records: Sequence[Record]) -> bytes:
+        """Return what is to be written for these records of an account."""
+        ...
+
+    def finish(self) -> bytes:
+        """Return what comes after the last record."""
+        ...
+
+
+@attrs.frozen
+class FormatChoice:
+    """What the options say about the format.
+
+    Attributes:
+        name: ``--format``; None to go by the file's name.
+        spreadsheet_safe: Whether CSV text that a spreadsheet would run gets an apostrophe.
+        decimal_scale: Digits after the point of Parquet's numbers; None for the usual.
+    """
+
+    name: str | None = None
+    spreadsheet_safe: bool = False
+    decimal_scale: int | None = None
+
+
+def format_of(
+    choice: FormatChoice, path: str | None, record_type: RecordType, *, with_account: bool
+) -> Format:
+    """Return the format that was asked for, or that the file's name says.
+
+    Raises:
+        CommandError: If neither says one, or it needs what is not installed.
+    """
+    name = choice.name or ("table" if path is None else _SUFFIXES.get(_suffix(path)))
+    match name:
+        case "csv":
+            safe = choice.spreadsheet_safe
+            return CsvFormat(record_type, with_account=with_account, spreadsheet_safe=safe)
+        case "ndjson":
+            return NdjsonFormat()
+        case "parquet":
+            scale = choice.decimal_scale
+            return _parquet(record_type, with_account=with_account, scale=scale)
+        case "table":
+            return TableFormat(record_type, with_account=with_account)
+    raise CommandError(f"--format is needed: {path} does not say it by its name")
+
+
+def _parquet(record_type: RecordType, *, with_account: bool, scale: int | None) -> Format:
+    try:
+        from cfbilling.cli.parquet import ParquetFormat  # noqa: PLC0415 - needs the extra
+    except ImportError as error:
+        if error.name is None or error.name.partition(".")[0] != "pyarrow":
+            raise
+        raise CommandError("Parquet needs an extra: pip install 'cfbilling[arrow]'") from error
+    return ParquetFormat(record_type, with_account=with_account, scale=scale)
+
+
+def _suffix(path: str) -> str:
+    return PurePath(path).suffix.lower()

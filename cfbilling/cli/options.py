@@ -1,0 +1,167 @@
+"""The options that several commands share, and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import reduce
+from typing import Any, TypeVar
+
+import click
+
+from cfbilling.cli.accounts import Accounts, accounts_of, lines_of
+from cfbilling.cli.bar import Talk
+from cfbilling.cli.connecting import Connection
+from cfbilling.cli.exits import CommandError
+from cfbilling.cli.formats import FORMATS, FormatChoice
+from cfbilling.cli.ranges import Range, range_of
+
+__all__ = [
+    "accounts_from",
+    "choice_from",
+    "connection_from",
+    "connection_options",
+    "format_options",
+    "many_accounts",
+    "range_from",
+    "range_options",
+    "talk_from",
+    "talk_options",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+Given = Mapping[str, Any]
+
+
+def _all_of(*decorators: Callable[[Any], Any]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        """Add the options to a command."""
+        return reduce(lambda made, decorator: decorator(made), reversed(decorators), function)
+
+    return decorate
+
+
+connection_options = _all_of(
+    click.option("--base-url", metavar="URL", help="Where the API is, such as a sandbox's URL."),
+    click.option(
+        "--token-file",
+        metavar="FILE",
+        help="Read the API token from FILE (or /dev/fd/N), not from the environment.",
+    ),
+    click.option(
+        "--max-wait",
+        type=click.FloatRange(min=0),
+        default=600.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="The most that one request may wait for its quota and retries.",
+    ),
+    click.option(
+        "--attempts",
+        type=click.IntRange(min=1),
+        default=5,
+        show_default=True,
+        metavar="N",
+        help="How many attempts of one request may fail.",
+    ),
+    click.option(
+        "--concurrency",
+        type=click.IntRange(1, 1000),
+        default=8,
+        show_default=True,
+        metavar="N",
+        help="Requests in flight.",
+    ),
+)
+
+talk_options = _all_of(
+    click.option("-q", "--quiet", is_flag=True, help="No progress, only errors."),
+    click.option("-v", "--verbose", is_flag=True, help="Each request, retry and chunk too."),
+)
+
+range_options = _all_of(
+    click.option("--from", "start", metavar="D", help="First day, such as 2025-01-01 (UTC)."),
+    click.option(
+        "--to", "end", metavar="D", help="First day not included; without it, through today."
+    ),
+    click.option("--month", metavar="M", help="One month, such as 2025-01."),
+    click.option("--last", metavar="N", help="The last days, today included: 90d or 12w."),
+)
+
+many_accounts = _all_of(
+    click.argument("account", nargs=-1),
+    click.option(
+        "--accounts-file",
+        metavar="FILE",
+        help="More accounts, one on each line: 'id', or 'id,TOKEN_ENV_NAME' to name the "
+        "environment variable with the token for it. '-' reads standard input.",
+    ),
+)
+
+
+def format_options(*names: str) -> Callable[[F], F]:
+    """Return the options for the output; *names* are the formats on offer."""
+    return _all_of(
+        click.option(
+            "-f",
+            "--format",
+            "shape",
+            type=click.Choice(names or FORMATS),
+            help="By default what FILE's name says; on standard output, a table.",
+        ),
+        click.option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write FILE instead of standard output; it appears only when it is complete.",
+        ),
+        click.option(
+            "--spreadsheet-safe",
+            is_flag=True,
+            help="CSV: put an apostrophe before text that begins with = + - @, tab or CR, so that "
+            "no spreadsheet runs it as a formula. Off by default, since it alters the text.",
+        ),
+        click.option(
+            "--decimal-scale",
+            type=click.IntRange(0, 38),
+            metavar="S",
+            help="Parquet: digits after the point of every number, decimal128(38, S); by default "
+            "26 for amounts and prices, 22 for quantities. One that does not fit is an error.",
+        ),
+    )
+
+
+def connection_from(given: Given) -> Connection:
+    """Return how to reach the service."""
+    return Connection(
+        given["base_url"],
+        given["token_file"],
+        given["attempts"],
+        given["max_wait"],
+        given["concurrency"],
+    )
+
+
+def talk_from(given: Given) -> Talk:
+    """Return how much to say."""
+    if given["quiet"] and given["verbose"]:
+        raise CommandError("--quiet and --verbose exclude each other")
+    return Talk(given["quiet"], given["verbose"])
+
+
+def range_from(given: Given) -> Range:
+    """Return which days are meant."""
+    today = datetime.now(UTC).date()
+    return range_of(given["start"], given["end"], given["month"], given["last"], today)
+
+
+def accounts_from(given: Given, ids: Sequence[str]) -> Accounts:
+    """Return whom to ask about: these ids, and what a file says."""
+    path = given.get("accounts_file")
+    lines = None if path is None else lines_of(path)
+    return accounts_of(ids, lines, given["token_file"])
+
+
+def choice_from(given: Given) -> FormatChoice:
+    """Return what the options say about the format."""
+    return FormatChoice(given["shape"], given["spreadsheet_safe"], given["decimal_scale"])

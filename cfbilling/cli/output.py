@@ -1,0 +1,166 @@
+"""Where bytes go: standard output, or a file that appears only when it is complete."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import select
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+from cfbilling.cli.exits import OUTPUT, CommandError
+
+__all__ = ["Output", "ReplacedFile", "Stream", "opened", "write_whole"]
+
+# A pipe that is ready takes this much without blocking.
+_READY = 4096
+
+
+class Output(Protocol):
+    """Takes bytes."""
+
+    async def write(self, data: bytes) -> None:
+        """Write *data*, all of it."""
+        ...
+
+    def commit(self) -> None:
+        """Make what was written count."""
+        ...
+
+
+class Stream:
+    """A file descriptor that others read, perhaps slowly; waiting for them blocks nothing else."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        mode = os.fstat(descriptor).st_mode
+        self._may_block = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+
+    async def write(self, data: bytes) -> None:
+        """Write *data*, all of it.
+
+        Raises:
+            BrokenPipeError: If nobody reads any more.
+        """
+        left = memoryview(data)
+        while left:
+            if self._may_block and not self._poll.poll(0):
+                await self._ready()
+            most = _READY if self._may_block else len(left)
+            left = left[os.write(self._descriptor, left[:most]) :]
+
+    async def _ready(self) -> None:
+        loop = asyncio.get_running_loop()
+        ready = asyncio.Event()
+        loop.add_writer(self._descriptor, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_writer(self._descriptor)
+
+    def commit(self) -> None:
+        """Do nothing: what was written is on its way."""
+
+
+class ReplacedFile:
+    """A file under a temporary name in the target's folder, renamed when it is complete.
+
+    The temporary name is ``.NAME.RANDOM.cfbilling-part``. Only a kill that cannot be caught
+    leaves it behind.
+
+    Args:
+        path: The target; a symbolic link stays, and what it points to is replaced.
+
+    Raises:
+        CommandError: If the folder does not take a file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._target = Path(path).resolve()
+        name = f".{self._target.name}.{secrets.token_hex(4)}.cfbilling-part"
+        self._part = self._target.with_name(name)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        try:
+            self._descriptor = os.open(self._part, flags, 0o666)
+        except OSError as error:
+            raise CommandError(f"{path}: {error.strerror}", OUTPUT) from error
+        with suppress(OSError):
+            os.fchmod(self._descriptor, stat.S_IMODE(self._target.stat().st_mode))
+
+    async def write(self, data: bytes) -> None:
+        """Write *data*, all of it."""
+        left = memoryview(data)
+        while left:
+            left = left[os.write(self._descriptor, left) :]
+
+    def commit(self) -> None:
+        """Put the file in its place, on the disk too."""
+        os.fsync(self._descriptor)
+        self._part.replace(self._target)
+        folder = os.open(self._target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def close(self) -> None:
+        """Close the file; if it was not committed, it is gone."""
+        os.close(self._descriptor)
+        self._part.unlink(missing_ok=True)
+
+
+@contextmanager
+def opened(path: str | None) -> Iterator[Output]:
+    """Open the file at *path*, or standard output; what is not committed is discarded.
+
+    Raises:
+        CommandError: If it cannot be opened.
+    """
+    if path is None or path == "-":
+        yield Stream(sys.stdout.fileno())
+    elif _is_replaceable(path):
+        file = ReplacedFile(path)
+        try:
+            yield file
+        finally:
+            file.close()
+    else:
+        with _device(path) as stream:
+            yield stream
+
+
+def _is_replaceable(path: str) -> bool:
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError:
+        return True
+    if stat.S_ISDIR(mode):
+        raise CommandError(f"{path}: this is a folder")
+    return stat.S_ISREG(mode)
+
+
+@contextmanager
+def _device(path: str) -> Iterator[Stream]:
+    # A pipe or a device is written to, not replaced.
+    try:
+        descriptor = os.open(path, os.O_WRONLY)
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}", OUTPUT) from error
+    try:
+        yield Stream(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+async def write_whole(path: str, data: bytes) -> None:
+    """Write a file that is in memory already, likewise all or nothing."""
+    with opened(path) as output:
+        await output.write(data)
+        output.commit()
