@@ -96,6 +96,19 @@ def test_a_command_runs(command: str, environment: dict[str, str], tmp_path: Pat
     assert (0, "") == (ran.returncode, "" if ran.returncode == 0 else ran.stderr)
 
 
+def test_the_benchmarks_run() -> None:
+    """The README's benchmark command works: both contenders return the same records."""
+    assert SHELL[3].strip().endswith("&& .venv/bin/python -m benchmarks")
+    ran = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick", "large"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (0, True) == (ran.returncode, "against the SDK" in ran.stdout)
+
+
 def test_the_tree_of_errors_is_the_one_in_the_source() -> None:
     """The exceptions are drawn in the README as they are in their file."""
     drawn = [line.split()[0:2] for line in TEXT[0].strip().splitlines()]
