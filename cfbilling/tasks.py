@@ -52,14 +52,16 @@ class Tasks:
 
 
 async def outcome(task: asyncio.Task[T]) -> T:
-    """Wait for a task of ours and return its result.
+    """Wait for a task of ours and return its result; whoever is cancelled meanwhile cancels it.
 
     Raises:
         ConfigurationError: If the client was closed meanwhile. The caller must not see that as a
             cancellation of its own.
     """
-    if not task.done():
-        await asyncio.wait((task,))
-    if task.cancelled():
-        raise ConfigurationError("the client was closed while this stream was open")
-    return task.result()
+    try:
+        return await task
+    except asyncio.CancelledError:
+        caller = asyncio.current_task()
+        if caller is not None and caller.cancelling():
+            raise
+        raise ConfigurationError("the client was closed while this stream was open") from None

@@ -108,7 +108,7 @@ async def test_an_exception_in_the_consumer_ends_the_stream() -> None:
                     _ = 1 / 0
 
 
-@pytest.mark.parametrize("turns", [*range(1, 60), *range(60, 400, 17)])
+@pytest.mark.parametrize("turns", [*range(1, 60), *range(60, 300, 17)])
 async def test_cancellation_at_any_await_leaves_nothing(turns: int) -> None:
     """A consumer cancelled after any number of turns of the loop leaves nothing running."""
 
@@ -126,6 +126,7 @@ async def test_cancellation_at_any_await_leaves_nothing(turns: int) -> None:
         task = asyncio.ensure_future(consume(client, sandbox.account_ids[0]))
         for _ in range(turns):
             await asyncio.sleep(0)
+        assert not task.done()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

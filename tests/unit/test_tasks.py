@@ -99,8 +99,8 @@ async def test_a_task_ended_by_others_is_no_cancellation() -> None:
         await waiting
 
 
-async def test_cancelling_the_one_who_waits_spares_the_task() -> None:
-    """Who waits for an outcome can be cancelled; the task goes on."""
+async def test_cancelling_the_one_who_waits_ends_the_task() -> None:
+    """Who waits for an outcome can be cancelled, and then nobody wants it any more."""
     tasks = Tasks()
     log: list[str] = []
     task = tasks.start(forever(log))
@@ -109,5 +109,5 @@ async def test_cancelling_the_one_who_waits_spares_the_task() -> None:
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert (False, []) == (task.done(), log)
+    assert (True, ["ended"]) == (task.cancelled(), log)
     await tasks.close()
