@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from time import monotonic
 
 from rich.console import Console
 from rich.live import Live
@@ -16,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cfbilling import ApiToken, BillingClient, ConfigurationError, UsageRecord
-from cfbilling.events import ChunkDone, Event, RequestSent, RetryScheduled, StreamStarted
+from cfbilling.cli.amounts import money, quantities
+from cfbilling.progress import Progress
 from cfbilling.sandbox import Fault, Sandbox
 
 __all__ = ["run_demo"]
@@ -31,35 +30,17 @@ def _months_back(today: date, months: int) -> date:
     return date(count // 12, count % 12 + 1, 1)
 
 
-class _Progress:
-    """The line that is shown while records stream; it observes the client."""
+class _Line:
+    """The line that is shown while records stream."""
 
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self._began = monotonic()
-
-    def __call__(self, event: Event) -> None:
-        match event:
-            case StreamStarted():
-                self.counts["planned"] += event.chunks
-            case RequestSent():
-                self.counts["requests"] += 1
-            case RetryScheduled():
-                self.counts["retries"] += 1
-            case ChunkDone():
-                self.counts["chunks"] += 1
-                self.counts["records"] += event.records
-
-    @property
-    def seconds(self) -> float:
-        return monotonic() - self._began
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
 
     def __rich__(self) -> Text:
-        seen = self.counts
-        rate = seen["records"] / max(self.seconds, 0.001)
+        seen = self._progress
         return Text(
-            f"{seen['chunks']} of {seen['planned']} chunks · {seen['records']:,} records"
-            f" · {rate:,.0f}/s · {seen['requests']} requests · {seen['retries']} retries"
+            f"{seen.chunks} of {seen.total_chunks or 0} chunks · {seen.records:,} records"
+            f" · {seen.rate:,.0f}/s · {seen.requests} requests · {seen.retries} retries"
         )
 
 
@@ -94,21 +75,6 @@ class _Totals:
         return totals
 
 
-def _money(amount: Decimal) -> str:
-    return f"{amount:,.2f}"
-
-
-def _short(quantity: Decimal) -> str:
-    for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if abs(quantity) >= size:
-            return f"{quantity / size:.1f}{letter}"
-    return f"{quantity:.1f}"
-
-
-def _usage(used: Mapping[str, Decimal]) -> str:
-    return ", ".join(f"{_short(quantity)} {unit}" for unit, quantity in sorted(used.items()))
-
-
 def _sparkline(amounts: Sequence[Decimal]) -> str:
     top = max(amounts, default=Decimal(0))
     if top <= 0:
@@ -130,10 +96,10 @@ def _product_table(totals: _Totals, currency: str, months: Sequence[str]) -> Tab
     by_product = totals.by(currency, 1)
     for product, cost in sorted(by_product.items(), key=lambda item: -item[1]):
         monthly = [totals.cost.get((currency, product, month), Decimal(0)) for month in months]
-        used = _usage(totals.usage.get(product, {}))
-        table.add_row(product, _money(cost), _sparkline(monthly), used)
+        used = quantities(totals.usage.get(product, {}))
+        table.add_row(product, money(cost), _sparkline(monthly), used)
     table.add_section()
-    table.add_row("Total", _money(sum(by_product.values(), Decimal(0))), "", "")
+    table.add_row("Total", money(sum(by_product.values(), Decimal(0))), "", "")
     return table
 
 
@@ -145,12 +111,12 @@ def _month_table(totals: _Totals, currency: str) -> Table:
     by_month: Mapping[str, Decimal] = totals.by(currency, 2)
     top = max(by_month.values(), default=Decimal(0))
     for month, cost in sorted(by_month.items()):
-        table.add_row(month, _money(cost), _bar(cost, top))
+        table.add_row(month, money(cost), _bar(cost, top))
     return table
 
 
 @asynccontextmanager
-async def _sandbox_client(progress: _Progress) -> AsyncIterator[tuple[BillingClient, list[str]]]:
+async def _sandbox_client(progress: Progress) -> AsyncIterator[tuple[BillingClient, list[str]]]:
     async with Sandbox(accounts=4, records_per_day=40) as sandbox:
         # What a long job meets sooner or later, so that the retries are not only told about.
         sandbox.faults.add(Fault(status=503), Fault(reset_at=5_000), Fault(status=502, html=True))
@@ -161,7 +127,7 @@ async def _sandbox_client(progress: _Progress) -> AsyncIterator[tuple[BillingCli
 
 
 @asynccontextmanager
-async def _live_client(progress: _Progress) -> AsyncIterator[tuple[BillingClient, list[str]]]:
+async def _live_client(progress: Progress) -> AsyncIterator[tuple[BillingClient, list[str]]]:
     account_id = os.environ.get("CLOUDFLARE_ACCOUNT_ID", "").strip()
     if not account_id:
         raise ConfigurationError("--live needs CLOUDFLARE_ACCOUNT_ID, the account to ask about")
@@ -178,21 +144,20 @@ async def run_demo(*, live: bool) -> None:
     console = Console()
     today = datetime.now(UTC).date()
     start, end = _months_back(today, _MONTHS), date(today.year, today.month, 1)
-    progress, totals = _Progress(), _Totals()
+    progress, totals = Progress(), _Totals()
     source = _live_client if live else _sandbox_client
     async with source(progress) as (client, account_ids):
         where = "the real API" if live else "a sandbox of invented accounts on this machine"
         console.print(f"Usage from {start} to {end} (exclusive), from {where}:")
-        with Live(progress, console=Console(stderr=True), refresh_per_second=10):
+        with Live(_Line(progress), console=Console(stderr=True), refresh_per_second=10):
             for account_id in account_ids:
                 async for record in client.usage(account_id, start, end):
                     totals.add(record)
     months = sorted({month for _, _, month in totals.cost})
     for currency in totals.currencies:
         console.print(_product_table(totals, currency, months), _month_table(totals, currency))
-    seen = progress.counts
     console.print(
-        f"Fetched {seen['chunks']} chunks of {len(account_ids)} accounts: "
-        f"{seen['records']:,} records in {seen['requests']} requests "
-        f"({seen['retries']} retries), in {progress.seconds:.1f} s."
+        f"Fetched {progress.chunks} chunks of {len(account_ids)} accounts: "
+        f"{progress.records:,} records in {progress.requests} requests "
+        f"({progress.retries} retries), in {progress.seconds:.1f} s."
     )
