@@ -3,15 +3,16 @@
 from cfbilling._version import __version__
 from cfbilling.chunk import DateChunk
 from cfbilling.client import BillingClient
-from cfbilling.clock import Clock
 from cfbilling.credentials import ApiKey, ApiToken, Credentials, credentials_from_env
 from cfbilling.errors import (
+    AccountFailure,
     ApiError,
     AuthenticationError,
     BillingError,
     ConfigurationError,
     DecodeError,
     ErrorDetail,
+    FanOutError,
     InvalidRequest,
     NotFound,
     PermissionDenied,
@@ -20,13 +21,12 @@ from cfbilling.errors import (
     ServerError,
     TransportError,
 )
-from cfbilling.failures import AccountFailure, FanOutError
-from cfbilling.fan_out import FanOutStream
-from cfbilling.options import RetryPolicy, Timeouts
+from cfbilling.options import Clock, RetryPolicy, Timeouts
+from cfbilling.progress import Stats
+from cfbilling.protocol.splitter import split_range
 from cfbilling.records import BillingProfile, PaygoRecord, UsageRecord
-from cfbilling.splitter import split_range
-from cfbilling.stats import Stats
-from cfbilling.streams import RecordStream
+from cfbilling.streams.fan_out import FanOutStream
+from cfbilling.streams.record_stream import RecordStream
 
 __all__ = [
     "AccountFailure",

@@ -7,7 +7,10 @@ from functools import cached_property
 
 import attrs
 
-__all__ = ["DateChunk"]
+__all__ = ["MAX_DAYS", "DateChunk"]
+
+MAX_DAYS = 31
+"""The longest range that one usage request may ask for, in days (documented)."""
 
 _DAY = timedelta(days=1)
 

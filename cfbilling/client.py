@@ -9,24 +9,23 @@ from typing import Any, Literal, Self, TypeVar, get_args, overload
 
 import aiohttp
 
+from cfbilling._concurrency import Tasks, outcome
 from cfbilling._version import __version__
-from cfbilling.clock import Clock
 from cfbilling.credentials import ApiKey, ApiToken, Credentials, credentials_from_env
-from cfbilling.decoding import RecordDecoder
-from cfbilling.endpoints import ENDPOINTS, BillingRequest, checked_metric, request_for
-from cfbilling.errors import ConfigurationError
+from cfbilling.decoding.decoder import RecordDecoder
+from cfbilling.errors import AccountFailure, ConfigurationError
 from cfbilling.events import LoggingObserver, Observer, Observers
-from cfbilling.failures import AccountFailure
-from cfbilling.fan_out import Accounts, FanOutSource, FanOutStream, OnError
-from cfbilling.fetching import Fetcher, Means
-from cfbilling.options import Limits, RetryPolicy, Timeouts
-from cfbilling.planning import Widths, meant_range
+from cfbilling.options import Clock, Limits, RetryPolicy, Timeouts
+from cfbilling.progress import Stats
+from cfbilling.protocol.endpoints import ENDPOINTS, BillingRequest, checked_metric, request_for
+from cfbilling.protocol.plan import Widths, meant_range
+from cfbilling.protocol.splitter import Moment
 from cfbilling.records import BillingProfile, ChargeRecord, PaygoRecord, UsageRecord
-from cfbilling.session import HttpSession, checked_base_url
-from cfbilling.splitter import Moment
-from cfbilling.stats import Stats
-from cfbilling.streams import RecordStream, StreamSource
-from cfbilling.tasks import Tasks, outcome
+from cfbilling.streams.delivery import StreamSource
+from cfbilling.streams.fan_out import Accounts, FanOutSource, FanOutStream, OnError
+from cfbilling.streams.record_stream import RecordStream
+from cfbilling.transport.fetcher import Fetcher, Means
+from cfbilling.transport.session import HttpSession, checked_base_url
 
 __all__ = ["BillingClient"]
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import attrs
 
+from cfbilling.chunk import MAX_DAYS
 from cfbilling.errors import ConfigurationError
-from cfbilling.splitter import MAX_DAYS
 
-__all__ = ["Limits", "RetryPolicy", "Timeouts", "whole_number"]
+__all__ = ["Clock", "Limits", "RetryPolicy", "Timeouts", "whole_number"]
 
 _MIB = 1024 * 1024
 
@@ -125,3 +129,22 @@ class Limits:
         whole_number("max_response_bytes", self.max_response_bytes, 1)
         whole_number("spool_bytes", self.spool_bytes, 0)
         whole_number("slice_bytes", self.slice_bytes, 1)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@attrs.frozen
+class Clock:
+    """The three things that depend on time.
+
+    Attributes:
+        now: The present moment, aware.
+        monotonic: Seconds since some moment, never going back.
+        sleep: Waits for so many seconds.
+    """
+
+    now: Callable[[], datetime] = _now
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

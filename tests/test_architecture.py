@@ -1,4 +1,8 @@
-"""Data flows one way: what each module may import, checked on the syntax tree."""
+"""Two rules and a table of arrows, checked on the syntax tree.
+
+1. A file at the root of the package is something a user may import; a folder is how it works.
+2. A folder imports only what stands below it, and ``protocol`` and ``decoding`` await nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,58 +15,48 @@ import pytest
 import cfbilling
 
 PACKAGE = Path(cfbilling.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+FOLDERS = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
+PUBLIC = "chunk credentials errors events options progress records"
 
-# Every module may import the modules on its own line, and no other of the package.
-ALLOWED = {
-    "_version": "",
-    "chunk": "",
+# What each place may import of the package, beside itself. A place is a folder, or a file at the
+# root. What the table does not name may import nothing of ours.
+ARROWS = {
     "errors": "chunk",
-    "clock": "",
-    "turns": "",
-    "splitter": "chunk errors",
-    "options": "errors splitter",
+    "options": "chunk errors",
     "credentials": "errors",
-    "records": "",
-    "endpoints": "chunk errors records splitter",
-    "envelope": "endpoints errors",
-    "planning": "chunk endpoints errors splitter",
-    "twin": "records",
-    "decoding": "errors records twin",
-    "inflating": "errors",
-    "slicing": "envelope errors",
-    "spool": "errors",
-    "tasks": "errors",
     "events": "chunk errors",
-    "session": "errors options",
-    "retrying": "clock errors options",
-    "receiving": "endpoints envelope errors inflating options session slicing spool turns",
-    "quota": "",
-    "pacing": "clock quota",
-    "fetching": "clock credentials decoding endpoints errors events inflating options pacing quota "
-    "receiving records retrying session spool turns",
-    "streams": "chunk decoding endpoints errors events fetching iterating planning receiving "
-    "records tasks turns",
-    "failures": "errors",
-    "buffering": "",
-    "iterating": "errors",
-    "fan_out": "buffering credentials errors events failures iterating pacing records tasks",
-    "stats": "events",
-    "progress": "clock events",
-    "client": "_version clock credentials decoding endpoints errors events failures fan_out "
-    "fetching options planning records session splitter stats streams tasks",
-    "__init__": "_version chunk client clock credentials errors failures fan_out options records "
-    "splitter stats streams",
+    "progress": "events options",
+    "_concurrency": "errors",
+    "decoding": "errors records",
+    "protocol": "chunk errors records",
+    "transport": "decoding records protocol _concurrency credentials errors events options",
+    "streams": "transport decoding protocol _concurrency chunk credentials errors events records",
+    "client": f"streams transport decoding protocol _concurrency _version {PUBLIC}",
+    "__init__": f"client streams protocol _version {PUBLIC}",
     "__main__": "cli",
+    "cli": "__init__ sandbox events progress",
+    "sandbox": "",
 }
+WITHOUT_AWAIT = ("protocol", "decoding")
 
 # Third-party packages that one file keeps to itself.
 OWNERS = {
-    "http_sf": {"quota"},
-    "tenacity": {"retrying"},
-    "cattrs": {"decoding"},
-    "yarl": {"session"},
-    "multidict": {"session"},
+    "http_sf": "protocol/headers.py",
+    "tenacity": "transport/retry.py",
+    "cattrs": "decoding/converter.py",
+    "yarl": "transport/session.py",
+    "multidict": "transport/session.py",
 }
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def _place(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
 
 
 def _imports(path: Path) -> Iterator[str]:
@@ -70,7 +64,7 @@ def _imports(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path.name}: relative import"
+            assert node.level == 0, f"{_name(path)}: relative import"
             yield node.module or ""
 
 
@@ -82,53 +76,51 @@ def _ours(path: Path) -> set[str]:
     }
 
 
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_a_place_imports_only_what_stands_below_it(path: Path) -> None:
+    """Each file imports nothing but what the table gives to its place."""
+    place = _place(path)
+    assert _ours(path) - {place} <= set(ARROWS.get(place, "").split())
 
 
-def test_every_module_has_its_line() -> None:
-    """The table knows each module, and none that is gone."""
-    assert set(ALLOWED) == set(MODULES)
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_imports_what_it_may(module: str) -> None:
-    """A module imports exactly the modules that the table gives it."""
-    assert set(ALLOWED[module].split()) == _ours(PACKAGE / f"{module}.py")
-
-
-def test_imports_have_no_cycle() -> None:
-    """Nothing in the table leads back to itself."""
-    left = {name: set(allowed.split()) - {"cli"} for name, allowed in ALLOWED.items()}
+def test_the_arrows_lead_down() -> None:
+    """No arrow of the table leads back to where it came from, and none to nowhere."""
+    left = {_place(path): set(ARROWS.get(_place(path), "").split()) for path in FILES}
+    assert set(ARROWS) <= set(left)
+    assert set().union(*left.values()) <= set(left)
     while left:
         free = {name for name, needs in left.items() if not needs & left.keys()}
         assert free, f"a cycle among {sorted(left)}"
         left = {name: needs for name, needs in left.items() if name not in free}
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "sandbox").rglob("*.py")), ids=lambda p: p.stem)
-def test_the_sandbox_knows_nothing_of_the_client(path: Path) -> None:
-    """The sandbox imports nothing from the client's side, so no mistake is shared."""
-    assert _ours(path) <= {"sandbox"}
+@pytest.mark.parametrize("folder", WITHOUT_AWAIT)
+def test_what_is_pure_awaits_nothing(folder: str) -> None:
+    """The protocol and the decoding are values in and values out."""
+    awaiting = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.AsyncFunctionDef)
+    for path in (PACKAGE / folder).rglob("*.py"):
+        assert "asyncio" not in set(_imports(path)), _name(path)
+        assert not any(isinstance(n, awaiting) for n in ast.walk(ast.parse(path.read_text())))
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "cli").rglob("*.py")), ids=lambda p: p.stem)
-def test_the_command_line_uses_the_public_interface(path: Path) -> None:
-    """The command line imports what any user may import."""
-    assert _ours(path) <= {"__init__", "cli", "sandbox", "events", "progress"}
+def test_a_folder_is_no_place_for_users() -> None:
+    """What the package exports of a folder, it exports itself; files at the root stand alone."""
+    roots = {path.stem for path in PACKAGE.glob("*.py")}
+    assert {*PUBLIC.split(), "client"} == {name for name in roots if not name.startswith("_")}
 
 
 @pytest.mark.parametrize("package", sorted(OWNERS))
 def test_a_third_party_package_stays_in_its_file(package: str) -> None:
     """What one file adapts is known to no other."""
     users = {
-        path.stem
-        for path in PACKAGE.glob("*.py")
+        _name(path)
+        for path in FILES
         if any(name.partition(".")[0] == package for name in _imports(path))
     }
-    assert OWNERS[package] == users
+    assert {OWNERS[package]} == users
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", FILES, ids=_name)
 def test_no_import_hides_from_the_running_program(path: Path) -> None:
     """No module of ours is imported for type checkers only: a cycle would hide behind that."""
     assert "TYPE_CHECKING" not in path.read_text()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import attrs
 import pytest
 
-from cfbilling.clock import Clock
+from cfbilling.options import Clock
 
 
 def test_now_is_aware() -> None:

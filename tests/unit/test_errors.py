@@ -15,6 +15,7 @@ from cfbilling.errors import (
     ConfigurationError,
     DecodeError,
     ErrorDetail,
+    FanOutError,
     InvalidRequest,
     NotFound,
     PermissionDenied,
@@ -37,6 +38,7 @@ PARENTS: dict[type[BaseException], type[BaseException]] = {
     NotFound: ApiError,
     RateLimited: ApiError,
     ServerError: ApiError,
+    FanOutError: ExceptionGroup,
 }
 CLASSES = [
     BillingError,

@@ -6,10 +6,10 @@ from decimal import Decimal
 import attrs
 import pytest
 
-from cfbilling.decoding import RecordDecoder, decode_object
+from cfbilling.decoding.converter import decode_object
+from cfbilling.decoding.decoder import RecordDecoder
 from cfbilling.records import BillingProfile, PaygoRecord, Record, UsageRecord
-
-from .strategies import PAYGO, USAGE, kind_of
+from tests.unit.strategies import PAYGO, USAGE, kind_of
 
 TEXT, NUMBER, MOMENT, TRUTH = str, Decimal, datetime, bool
 USAGE_REQUIRED = {

@@ -1,0 +1,150 @@
+"""The owner of tasks, a bounded queue that can be closed, and a share of the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine, Iterable
+from time import perf_counter
+from typing import Any, Generic, TypeVar
+
+from cfbilling.errors import ConfigurationError
+
+__all__ = ["SMALL", "Buffer", "Tasks", "Turns", "outcome"]
+
+T = TypeVar("T")
+
+
+class Tasks:
+    """Starts tasks, and ends those that are left."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[Any]] = set()
+        self._is_closed = False
+
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start a task; it is held until it is done.
+
+        Raises:
+            ConfigurationError: If the client was closed meanwhile.
+        """
+        if self._is_closed:
+            work.close()
+            raise ConfigurationError("the client was closed while this stream was open")
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def close(self) -> None:
+        """End all tasks and start no more."""
+        self._is_closed = True
+        await self.end(self._running)
+
+    async def end(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
+        """Cancel tasks and wait until they are done."""
+        ending = set(tasks)
+        for task in ending:
+            task.cancel()
+        if ending:
+            await asyncio.wait(ending)
+        for task in ending:
+            if not task.cancelled():
+                task.exception()
+
+
+async def outcome(task: asyncio.Task[T]) -> T:
+    """Wait for a task of ours and return its result; whoever is cancelled meanwhile cancels it.
+
+    Raises:
+        ConfigurationError: If the client was closed meanwhile. The caller must not see that as a
+            cancellation of its own.
+    """
+    try:
+        return await task
+    except asyncio.CancelledError:
+        caller = asyncio.current_task()
+        if caller is not None and caller.cancelling():
+            raise
+        raise ConfigurationError("the client was closed while this stream was open") from None
+
+
+class Buffer(Generic[T]):
+    """Items on their way, at most so many.
+
+    Args:
+        limit: How many may wait before producers have to.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._items: deque[T] = deque()
+        self._is_closed = False
+        self._filled = asyncio.Event()
+        self._drained = asyncio.Event()
+
+    async def put(self, item: T) -> None:
+        """Add an item, when there is room for it."""
+        while len(self._items) >= self._limit:
+            self._drained.clear()
+            await self._drained.wait()
+        self._items.append(item)
+        self._filled.set()
+
+    async def wait(self) -> bool:
+        """Wait for an item; return whether there is one. There is none after the last."""
+        while not self._items and not self._is_closed:
+            self._filled.clear()
+            await self._filled.wait()
+        return bool(self._items)
+
+    def take(self) -> T:
+        """Return the item that was waited for."""
+        self._drained.set()
+        return self._items.popleft()
+
+    def close(self) -> None:
+        """Say that nothing comes any more."""
+        self._is_closed = True
+        self._filled.set()
+
+
+SMALL = 16 * 1024
+"""Bytes that are not worth asking for a turn: the work on them is a small part of one."""
+
+_SECONDS_OF_WORK = 0.001
+
+
+class Turns:
+    """Shares about a millisecond of work in each iteration of the loop among all who ask.
+
+    One millisecond for each task would be many for a client with many tasks. So they share one
+    budget; who comes when it is spent waits in line, and each iteration lets one go on.
+    """
+
+    def __init__(self) -> None:
+        self._line: deque[asyncio.Future[None]] = deque()
+        self._began = 0.0
+        self._is_counting = False
+
+    async def take(self) -> None:
+        """Return when a piece of work may be done; the piece should take well below the budget."""
+        loop = asyncio.get_running_loop()
+        if not self._is_counting:
+            self._is_counting = True
+            self._began = perf_counter()
+            loop.call_soon(self._next, loop)
+        elif self._line or perf_counter() - self._began > _SECONDS_OF_WORK:
+            place = loop.create_future()
+            self._line.append(place)
+            await place
+
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        while self._line and self._line[0].done():
+            self._line.popleft()
+        if not self._line:
+            self._is_counting = False
+            return
+        self._line.popleft().set_result(None)
+        self._began = perf_counter()
+        loop.call_soon(self._next, loop)

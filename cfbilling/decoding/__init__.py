@@ -1,0 +1,3 @@
+"""A slice in, records out."""
+
+__all__: list[str] = []

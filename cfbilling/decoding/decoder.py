@@ -1,0 +1,65 @@
+"""Bytes to records: the twin first, and the converter for whatever it refuses."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import attrs
+
+from cfbilling.decoding.converter import KINDS, UNREADABLE, parse, structure
+from cfbilling.decoding.structs import Batch, Twin
+from cfbilling.errors import DecodeError
+from cfbilling.records import Record
+
+__all__ = ["RecordDecoder"]
+
+R = TypeVar("R", bound=Record)
+
+
+def _required_names(record_type: type[Record]) -> dict[str, str]:
+    return {
+        field.name: record_type.wire_names[field.name]
+        for field in attrs.fields(record_type)
+        if field.metadata.get("required")
+    }
+
+
+class RecordDecoder(Generic[R]):
+    """Decodes the slices of one record type."""
+
+    def __init__(self, record_type: type[R]) -> None:
+        self._record_type = record_type
+        self._twin = Twin(record_type)
+
+    def decode(self, text: bytes, first_index: int = 0) -> Batch[R]:
+        """Decode a JSON array of records.
+
+        Args:
+            text: The array.
+            first_index: What ``result`` has before it, so that an error names the right place.
+
+        Raises:
+            DecodeError: If the text is no JSON array of records; it names what and where.
+        """
+        try:
+            return self._twin.decode(text)
+        except UNREADABLE:
+            return self.decode_tolerantly(text, first_index)
+
+    def decode_tolerantly(self, text: bytes, first_index: int = 0) -> Batch[R]:
+        """Decode like `decode`, by the converter alone."""
+        rows = parse(text, f"result[{first_index}:]")
+        if not isinstance(rows, list):
+            raise DecodeError(
+                f"expected an array, got {KINDS.get(type(rows), 'a number')}", "result"
+            )
+        records = [
+            structure(row, self._record_type, f"result[{index}]")
+            for index, row in enumerate(rows, first_index)
+        ]
+        missing = frozenset(
+            wire_name
+            for name, wire_name in _required_names(self._record_type).items()
+            if any(getattr(record, name) is None for record in records)
+        )
+        return Batch(records, missing)

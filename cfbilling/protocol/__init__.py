@@ -1,0 +1,3 @@
+"""What the API is, without input or output."""
+
+__all__: list[str] = []

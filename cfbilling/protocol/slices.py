@@ -1,0 +1,193 @@
+"""Pure: the pieces of a body in, slices of its ``result`` out, the whole verified at the end.
+
+A slice is cut after some ``}``. Whether that is between two records is not guessed but proven: the
+bytes up to there, with the array closed behind them, must be JSON. Inside a string or a nested
+object they cannot be. Where the array begins is proven the same way. The proof only skips over
+the JSON, so it costs a small part of decoding and can run while the body is still arriving.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+import attrs
+import msgspec
+
+from cfbilling.errors import DecodeError, TransportError
+from cfbilling.protocol.envelope import Envelope
+
+__all__ = ["LARGEST_RECORD", "Ending", "Slicer"]
+
+LARGEST_RECORD = 4 * 1024 * 1024
+"""Bytes without any record boundary after which a body is given up."""
+
+_WINDOW = 16 * 1024
+_MOST_CUTS_TRIED = 4
+_MOST_HEADS_TRIED = 4
+_RESULT_ARRAY = re.compile(rb'"result"\s*:\s*\[')
+_BEGINNING = re.compile(rb'\s*(\{\s*"[^"\\]{0,100}")')
+_COMMA = re.compile(rb"[ \t\r\n]*,")
+_CUT_NUMBER = re.compile(r"invalid (?:number|character) \(byte (\d+)\)$")
+_OPENING, _CLOSING = b"[", b"]"
+
+
+@attrs.frozen
+class Ending:
+    """What the end of a body tells.
+
+    Attributes:
+        envelope: The outer object; of its ``result`` only what no slice has given out.
+        is_array: Whether ``result`` is an array.
+        last_slice: The array that is left of ``result``; empty when there is none.
+    """
+
+    envelope: Envelope
+    is_array: bool
+    last_slice: bytes
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+    return True
+
+
+def _check_encoding(text: bytes) -> None:
+    # The proof skips over what is inside strings.
+    if text.isascii():
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        # In windows, because one character may widen the whole text to four bytes for each.
+        for begin in range(0, len(text), _WINDOW):
+            decoder.decode(text[begin : begin + _WINDOW])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        # Its representation would show the body.
+        raise DecodeError("text is not UTF-8") from None
+
+
+def _ends_early(error: msgspec.DecodeError, text: bytes) -> bool:
+    # A number that is cut off is called invalid, at the byte that is not there.
+    broken_at = _CUT_NUMBER.search(str(error))
+    at_end = broken_at is not None and int(broken_at[1]) >= len(text)
+    return "truncated" in str(error) or at_end
+
+
+class Slicer:
+    """Cuts one body; feed it every piece, then finish it.
+
+    Args:
+        slice_bytes: About how long a slice is to be.
+    """
+
+    def __init__(self, slice_bytes: int) -> None:
+        self._slice_bytes = slice_bytes
+        self._enough = slice_bytes
+        self._head = b""
+        self._has_cut = False
+        self._buffer = bytearray()
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """Take the next piece; return the slices that can now be cut, each a JSON array.
+
+        Raises:
+            DecodeError: If no record ends within `LARGEST_RECORD` bytes.
+        """
+        self._buffer += piece
+        slices: list[bytes] = []
+        while len(self._buffer) >= self._enough:
+            cut = self._cut() if self._has_head() else None
+            if cut is not None:
+                slices.append(cut)
+                self._enough = self._slice_bytes
+            elif self._enough >= LARGEST_RECORD:
+                raise DecodeError(f"no record ends within {self._enough} bytes", "result")
+            else:
+                # Looking again only after twice as much keeps the cost in proportion.
+                self._enough = 2 * self._enough
+        return slices
+
+    def _has_head(self) -> bool:
+        if not self._head:
+            text = bytes(self._buffer)
+            ends = (match.end() for match in _RESULT_ARRAY.finditer(text))
+            heads = (text[:end] for end in islice(ends, _MOST_HEADS_TRIED))
+            self._head = next((head for head in heads if _is_json(head + b"]}")), b"")
+            del self._buffer[: len(self._head)]
+        return bool(self._head)
+
+    def _cut(self) -> bytes | None:
+        begin = 0
+        if self._has_cut:
+            comma = _COMMA.match(self._buffer)
+            if comma is None:
+                return None
+            begin = comma.end()
+            del comma  # it keeps the buffer from shrinking
+        for end in self._possible_ends(begin):
+            with memoryview(self._buffer) as view:
+                text = b"".join((_OPENING, view[begin : end + 1], _CLOSING))
+            if _is_json(text):
+                _check_encoding(text)
+                self._has_cut = True
+                del self._buffer[: end + 1]
+                return text
+        return None
+
+    def _possible_ends(self, begin: int) -> Iterator[int]:
+        """Yield where the last whole record may end: before what looks like another's beginning.
+
+        Records have their keys in one order, so they begin alike. Where they do not, the last
+        few closing braces are tried.
+        """
+        beginning = _BEGINNING.match(self._buffer, begin)
+        alike = beginning[1] if beginning is not None else b""
+        del beginning  # it keeps the buffer from shrinking
+        position = self._enough
+        for _ in range(_MOST_CUTS_TRIED if alike else 0):
+            position = self._buffer.rfind(alike, begin + 1, position)
+            end = self._buffer.rfind(b"}", begin, max(position, 0))
+            if position < 0 or end < 0:
+                break
+            yield end
+        end = self._enough
+        for _ in range(_MOST_CUTS_TRIED):
+            end = self._buffer.rfind(b"}", begin, end)
+            if end < 0:
+                break
+            yield end
+
+    def finish(self) -> Ending:
+        """Verify that the body was whole.
+
+        Raises:
+            TransportError: If it ends early.
+            DecodeError: If it is not JSON, or no envelope.
+        """
+        # After a cut the text goes on with a comma or the array's end. A null before it keeps that
+        # JSON, and keeps wrong what was wrong: a missing comma, or one with nothing behind it.
+        lead = b"null" if self._has_cut else b""
+        text = self._head + lead + bytes(self._buffer)
+        try:
+            envelope = msgspec.json.decode(text, type=Envelope)
+        except UnicodeDecodeError:
+            raise DecodeError("text is not UTF-8") from None
+        except RecursionError:
+            raise DecodeError("JSON is nested too deeply") from None
+        except msgspec.DecodeError as error:
+            if _ends_early(error, text):
+                raise TransportError("the body ends in the middle of its JSON") from error
+            raise DecodeError(str(error)) from error
+        _check_encoding(text)
+        rest = bytes(envelope.result)
+        if self._has_cut:
+            if not text.startswith(rest, len(self._head) - len(_OPENING)):
+                raise DecodeError("the envelope has more than one result")
+            rest = _OPENING + rest[len(b"[null") :].lstrip().removeprefix(b",")
+        return Ending(envelope, is_array=rest.startswith(_OPENING), last_slice=rest)

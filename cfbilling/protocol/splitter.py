@@ -1,0 +1,104 @@
+"""Pure date arithmetic: one long range into the chunks that the service accepts."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+
+import attrs
+
+from cfbilling.chunk import MAX_DAYS, DateChunk
+from cfbilling.errors import ConfigurationError
+
+__all__ = ["Moment", "next_chunk", "parsed_moment", "split_range", "whole_range"]
+
+_LENGTH_OF_A_DATE = len("YYYY-MM-DD")
+
+Moment = date | datetime | str
+"""A ``date`` (midnight UTC), an aware ``datetime``, or either of them as an ISO 8601 string."""
+
+
+def parsed_moment(name: str, moment: Moment) -> date:
+    """Return a date or an aware datetime for what a caller gave.
+
+    Raises:
+        ConfigurationError: If it is neither; the message names the argument *name*.
+    """
+    if isinstance(moment, str):
+        text = moment.strip()
+        parse = date.fromisoformat if len(text) <= _LENGTH_OF_A_DATE else datetime.fromisoformat
+        try:
+            moment = parse(text)
+        except ValueError:
+            raise ConfigurationError(f"{name} is no ISO 8601 date or date-time") from None
+    if isinstance(moment, datetime) and moment.utcoffset() is None:
+        raise ConfigurationError(
+            f"{name} is a naive datetime: give it a time zone, or pass a date (midnight UTC)"
+        )
+    if not isinstance(moment, date):
+        raise ConfigurationError(
+            f"{name} must be a date, an aware datetime or an ISO 8601 string, "
+            f"not {type(moment).__name__}"
+        )
+    return moment
+
+
+def whole_range(start: Moment, end: Moment) -> DateChunk:
+    """Check a range and return it as one chunk.
+
+    Args:
+        start: The first moment inside.
+        end: The first moment outside.
+
+    Raises:
+        ConfigurationError: For anything that is no range: ``start`` not before ``end``, a naive
+            ``datetime``, a ``date`` mixed with a ``datetime``, text that is not ISO 8601.
+    """
+    first, last = parsed_moment("start", start), parsed_moment("end", end)
+    if isinstance(first, datetime) != isinstance(last, datetime):
+        raise ConfigurationError("start and end must both be dates or both be datetimes")
+    if first >= last:
+        raise ConfigurationError(f"start ({first}) must be before end ({last})")
+    chunk = DateChunk(first, last)
+    try:
+        _ = chunk.days
+    except OverflowError:
+        raise ConfigurationError("start or end is outside the years 1 to 9999 in UTC") from None
+    return chunk
+
+
+def next_chunk(whole: DateChunk, max_days: int) -> tuple[DateChunk, DateChunk | None]:
+    """Cut the first chunk off a checked range; return it and what is left."""
+    if whole.days <= max_days:
+        return whole, None
+    cut: date = date.fromordinal(whole.first_day.toordinal() + max_days)
+    if isinstance(whole.start, datetime):
+        cut = datetime.combine(cut, time(), UTC)
+    return attrs.evolve(whole, end=cut), attrs.evolve(whole, start=cut)
+
+
+def split_range(start: Moment, end: Moment, max_days: int = MAX_DAYS) -> list[DateChunk]:
+    """Split ``[start, end)`` into contiguous chunks, in order.
+
+    With datetimes the seams are at midnight UTC, because the service counts whole UTC days: no
+    chunk touches more than ``max_days`` of them.
+
+    Args:
+        start: The first moment inside.
+        end: The first moment outside.
+        max_days: The longest a chunk may be, in days.
+
+    Returns:
+        At least one chunk; only the last may be shorter than ``max_days`` (with datetimes, the
+        first may begin late in its first day).
+
+    Raises:
+        ConfigurationError: As `whole_range`, and for ``max_days`` below 1.
+    """
+    if isinstance(max_days, bool) or not isinstance(max_days, int) or max_days < 1:
+        raise ConfigurationError(f"max_days must be a whole number of at least 1, not {max_days!r}")
+    chunks: list[DateChunk] = []
+    rest: DateChunk | None = whole_range(start, end)
+    while rest is not None:
+        chunk, rest = next_chunk(rest, max_days)
+        chunks.append(chunk)
+    return chunks

@@ -1,0 +1,3 @@
+"""A query in, records out, in order."""
+
+__all__: list[str] = []

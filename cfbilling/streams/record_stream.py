@@ -1,0 +1,93 @@
+"""What every stream is to its consumer: items, batches, and an end that can come early."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from types import AsyncGeneratorType, TracebackType
+from typing import Generic, Self, TypeVar
+
+from cfbilling.errors import ConfigurationError
+from cfbilling.records import ChargeRecord
+from cfbilling.streams.delivery import StreamSource
+
+__all__ = ["BatchedStream", "RecordStream"]
+
+Item = TypeVar("Item")
+Batch = TypeVar("Batch")
+R = TypeVar("R", bound=ChargeRecord)
+
+
+class BatchedStream(AsyncIterator[Item], Generic[Item, Batch]):
+    """An async iterator of items that come in batches, and an async context manager.
+
+    Iterate it once, with ``async for`` or by `batches`. Left early, it ends what is under way: at
+    once when it is used as a context manager or `aclose` is called, else when it is let go of.
+    """
+
+    def __init__(
+        self, batches: AsyncGenerator[Batch, None], items: AsyncGenerator[Item, None]
+    ) -> None:
+        self._batches = batches
+        self._items = items
+
+    def __aiter__(self) -> AsyncIterator[Item]:  # noqa: PYI034 - see below
+        # The generator itself, so that a step costs no call of ours.
+        return self._items
+
+    async def __anext__(self) -> Item:
+        return await anext(self._items)
+
+    def batches(self) -> AsyncIterator[Batch]:
+        """Yield the batches as they are decoded: never empty."""
+        return self._batches
+
+    async def aclose(self) -> None:
+        """End the stream: cancel what is under way and wait until that is over.
+
+        Raises:
+            ConfigurationError: If another task is waiting for an item of it; cancel that task.
+        """
+        await _close(self._items)
+        await _close(self._batches)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+async def _close(generator: AsyncGenerator[object, None]) -> None:
+    if isinstance(generator, AsyncGeneratorType) and generator.ag_running:
+        raise ConfigurationError("another task is waiting for the next item: cancel that")
+    await generator.aclose()
+
+
+async def _one_by_one(batches: AsyncGenerator[list[R], None]) -> AsyncGenerator[R, None]:
+    async for batch in batches:
+        for record in batch:
+            yield record
+
+
+class RecordStream(BatchedStream[R, list[R]]):
+    """The records of one call, in the order of their chunks, each exactly once.
+
+    Starts to fetch when it is first asked for a record. Every way to iterate raises the
+    `BillingError` that ended it; after that it is empty.
+    """
+
+    def __init__(self, source: StreamSource[R]) -> None:
+        batches = source.batches()
+        super().__init__(batches, _one_by_one(batches))
+
+    async def collect(self) -> list[R]:
+        """Return all records in one list, in memory."""
+        records: list[R] = []
+        async for batch in self._batches:
+            records += batch
+        return records

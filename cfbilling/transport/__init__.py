@@ -1,0 +1,3 @@
+"""A request in, a whole verified body out."""
+
+__all__: list[str] = []

@@ -1,0 +1,145 @@
+"""Faults at every byte of a body: exactly the truth, or a clear error, never a part of a chunk."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from cfbilling import ApiToken, BillingClient, BillingError, RetryPolicy
+from cfbilling.sandbox import Fault, Sandbox
+from tests.conftest import Waits
+from tests.integration.truth import received, truth
+
+START, END = date(2025, 1, 1), date(2025, 1, 2)
+COMPRESSIONS = ["auto", "off"]
+
+
+@pytest.fixture(params=COMPRESSIONS)
+async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+    """A service whose bodies are short, compressed or not."""
+    async with Sandbox(
+        records_per_day=1, quota=1_000_000, compression=request.param, cache_bodies=True
+    ) as sandbox:
+        yield sandbox
+
+
+def _fault(kind: str, offset: int) -> Fault:
+    place: dict[str, Any] = {kind: offset}
+    return Fault(**place)
+
+
+async def _length_of_a_body(sandbox: Sandbox) -> int:
+    sizes: list[int] = []
+
+    def note(event: object) -> None:
+        sizes.append(getattr(event, "wire_bytes", 0))
+
+    async with BillingClient(
+        ApiToken(sandbox.api_token), base_url=sandbox.base_url, observer=note
+    ) as client:
+        await client.usage(sandbox.account_ids[0], START, END).collect()
+    return max(sizes)
+
+
+async def _retried_at_every_byte(sandbox: Sandbox, waits: Waits, kind: str) -> None:
+    account = sandbox.account_ids[0]
+    expected = truth(sandbox.expected_usage(account, START, END))
+    length = await _length_of_a_body(sandbox)
+    async with BillingClient(
+        ApiToken(sandbox.api_token),
+        base_url=sandbox.base_url,
+        clock=waits.clock,
+        observer=lambda _: None,
+    ) as client:
+        for offset in range(length):
+            sandbox.faults.add(_fault(kind, offset))
+            assert expected == received(await client.usage(account, START, END).collect())
+    assert len(waits.seconds) == length
+
+
+@pytest.mark.parametrize("kind", ["reset_at", "close_at", "end_at"])
+async def test_a_break_at_any_byte_is_mended(sandbox: Sandbox, waits: Waits, kind: str) -> None:
+    """A body that is reset, closed or ended early at any byte is fetched again, whole."""
+    await _retried_at_every_byte(sandbox, waits, kind)
+
+
+@pytest.mark.parametrize("kind", ["reset_at", "close_at", "end_at", "corrupt_at"])
+async def test_no_part_of_a_chunk_is_ever_delivered(sandbox: Sandbox, kind: str) -> None:
+    """Without retries, a fault at any byte gives no record of the chunk, only a clear error.
+
+    A byte corrupted on a connection without any checksum may still be well-formed JSON; then
+    there is nothing to see, and as many records as were sent.
+    """
+    account = sandbox.account_ids[0]
+    expected = truth(sandbox.expected_usage(account, START, END))
+    length = await _length_of_a_body(sandbox)
+    async with BillingClient(
+        ApiToken(sandbox.api_token),
+        base_url=sandbox.base_url,
+        retry=RetryPolicy(attempts=1),
+        observer=lambda _: None,
+    ) as client:
+        for offset in range(length):
+            sandbox.faults.add(_fault(kind, offset))
+            records: list[object] = []
+            try:
+                async for record in client.usage(account, START, END):
+                    records.append(record)  # noqa: PERF401 - what came before the error counts
+            except BillingError as error:
+                assert (account, "usage") == (error.scope_id, error.endpoint)
+                assert [] == records
+            else:
+                assert kind == "corrupt_at"
+                assert len(expected) == len(records)
+
+
+@pytest.mark.parametrize("settings", [{"records_per_day": 300}, {"records_per_day": 2}])
+async def test_success_false_at_the_end_of_a_full_body_delivers_nothing(
+    settings: dict[str, int],
+) -> None:
+    """A body that turns out refused at its very end has given no record."""
+    async with Sandbox(**settings) as sandbox:  # type: ignore[arg-type]  # parametrised
+        sandbox.faults.add(Fault(fail_at_end=True, error_codes=(4242,)))
+        records: list[object] = []
+        async with BillingClient(ApiToken(sandbox.api_token), base_url=sandbox.base_url) as client:
+            with pytest.raises(BillingError, match="4242"):
+                async for record in client.usage(sandbox.account_ids[0], START, END):
+                    records.append(record)  # noqa: PERF401 - what came before the error counts
+        assert [] == records
+
+
+async def test_earlier_chunks_are_delivered_before_an_error(waits: Waits) -> None:
+    """When a later chunk fails for good, every chunk before it has come whole and in order."""
+    async with (
+        Sandbox() as sandbox,
+        BillingClient(
+            ApiToken(sandbox.api_token),
+            base_url=sandbox.base_url,
+            chunk_days=10,
+            clock=waits.clock,
+        ) as client,
+    ):
+        account = sandbox.account_ids[0]
+        sandbox.faults.add(Fault(status=500, query={"from": "2025-01-21"}, times=None))
+        records = []
+        with pytest.raises(BillingError) as caught:
+            async for record in client.usage(account, date(2025, 1, 1), date(2025, 3, 1)):
+                records.append(record)  # noqa: PERF401 - what came before the error counts
+        expected = sandbox.expected_usage(account, date(2025, 1, 1), date(2025, 1, 21))
+        assert truth(expected) == received(records)
+        assert str(caught.value.chunk) == "[2025-01-21, 2025-01-31)"
+
+
+async def test_a_trickle_is_the_truth() -> None:
+    """A body that arrives a few bytes at a time is the same body."""
+    async with (
+        Sandbox() as sandbox,
+        BillingClient(ApiToken(sandbox.api_token), base_url=sandbox.base_url) as client,
+    ):
+        account = sandbox.account_ids[0]
+        sandbox.faults.add(Fault(trickle=7))
+        records = await client.usage(account, START, END).collect()
+        assert truth(sandbox.expected_usage(account, START, END)) == received(records)

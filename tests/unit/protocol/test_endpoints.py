@@ -1,0 +1,138 @@
+from datetime import UTC, date, datetime
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cfbilling.chunk import DateChunk
+from cfbilling.errors import ConfigurationError
+from cfbilling.protocol.endpoints import ENDPOINTS, request_for
+from cfbilling.records import BillingProfile, PaygoRecord, Record, UsageRecord
+
+ID = "023e105f4ecef8ad9ca31a8372d0c353"
+CHUNK = DateChunk(date(2025, 1, 1), date(2025, 2, 1))
+TABLE: list[tuple[str, str, str, type[Record], int | None, bool, str | None]] = [
+    (
+        "billing_profile",
+        "account_id",
+        f"/accounts/{ID}/billing/profile",
+        BillingProfile,
+        None,
+        False,
+        None,
+    ),
+    ("usage", "account_id", f"/accounts/{ID}/billable/usage", UsageRecord, 31, True, "alpha"),
+    (
+        "organization_usage",
+        "organization_id",
+        f"/organizations/{ID}/billable/usage",
+        UsageRecord,
+        31,
+        True,
+        "alpha",
+    ),
+    ("paygo_usage", "account_id", f"/accounts/{ID}/paygo-usage", PaygoRecord, None, False, "alpha"),
+    (
+        "paygo_usage_beta",
+        "account_id",
+        f"/accounts/{ID}/billing/usage/paygo",
+        PaygoRecord,
+        None,
+        False,
+        "beta",
+    ),
+]
+
+
+def test_the_table_is_the_documented_one() -> None:
+    """Every row has the documented path, scope, record, limit and stage, and there is no other."""
+    found = [
+        (
+            row.name,
+            row.scope,
+            request_for(row, ID).target,
+            row.record_type,
+            row.max_days,
+            row.filters_metric,
+            row.stage,
+        )
+        for row in ENDPOINTS.values()
+    ]
+    assert TABLE == found
+    assert [row[0] for row in TABLE] == list(ENDPOINTS)
+
+
+@pytest.mark.parametrize("name", [row[0] for row in TABLE if row[0] != "billing_profile"])
+def test_a_range_goes_out_as_from_and_to(name: str) -> None:
+    """A chunk's ends are the query, exactly."""
+    target = request_for(ENDPOINTS[name], ID, CHUNK).target
+    path = next(row[2] for row in TABLE if row[0] == name)
+    assert f"{path}?from=2025-01-01&to=2025-02-01" == target
+
+
+def test_moments_go_out_as_the_days_that_hold_them() -> None:
+    """A chunk of datetimes asks for whole UTC days."""
+    chunk = DateChunk(datetime(2025, 1, 1, 12, tzinfo=UTC), datetime(2025, 1, 2, 1, tzinfo=UTC))
+    target = request_for(ENDPOINTS["usage"], ID, chunk).target
+    assert f"/accounts/{ID}/billable/usage?from=2025-01-01&to=2025-01-03" == target
+
+
+def test_a_metric_is_quoted() -> None:
+    """What a metric has that a URL has not is quoted."""
+    target = request_for(ENDPOINTS["usage"], ID, CHUNK, "R2 & \u00e9/#?=").target
+    expected = "from=2025-01-01&to=2025-02-01&metric=R2+%26+%C3%A9%2F%23%3F%3D"
+    assert f"/accounts/{ID}/billable/usage?{expected}" == target
+
+
+@given(st.text(min_size=1, max_size=128))
+def test_any_metric_arrives_as_it_was(metric: str) -> None:
+    """A metric read back from the URL is the metric that was asked for, and nothing else is."""
+    target = request_for(ENDPOINTS["usage"], ID, None, metric).target
+    parts = urlsplit(target)
+    assert (f"/accounts/{ID}/billable/usage", "") == (parts.path, parts.fragment)
+    assert [("metric", metric)] == parse_qsl(parts.query, keep_blank_values=True)
+
+
+@pytest.mark.parametrize("metric", ["", "m" * 129, "\ud800", 7, b"m", True])
+def test_what_is_no_metric_is_refused(metric: str) -> None:
+    """A metric that is empty, too long or no text is refused by its name."""
+    with pytest.raises(ConfigurationError, match="metric"):
+        request_for(ENDPOINTS["usage"], ID, None, metric)
+
+
+def test_a_metric_needs_an_endpoint_that_filters() -> None:
+    """An endpoint that is not documented to take a metric is not sent one."""
+    with pytest.raises(ConfigurationError, match="metric"):
+        request_for(ENDPOINTS["paygo_usage"], ID, CHUNK, "metric")
+
+
+@pytest.mark.parametrize(
+    "scope_id",
+    [
+        "",
+        ID[:-1],
+        ID + "0",
+        ID.upper(),
+        ID[:-1] + "g",
+        ID + "\n",
+        "\n" + ID,
+        "../" + ID[3:],
+        ID[:-1] + "\uff11",
+        ID.encode(),
+        None,
+        7,
+    ],
+)
+@pytest.mark.parametrize(("name", "scope"), [(row[0], row[1]) for row in TABLE])
+def test_what_is_no_id_is_refused(name: str, scope: str, scope_id: str) -> None:
+    """An id that is not 32 lower-case hexadecimal digits is refused by its name, not shown."""
+    with pytest.raises(ConfigurationError) as caught:
+        request_for(ENDPOINTS[name], scope_id)
+    assert f"{scope} must be 32 lower-case hexadecimal digits" == str(caught.value)
+
+
+def test_a_request_tells_what_it_is() -> None:
+    """Errors and events get the endpoint's name, the id and the chunk."""
+    request = request_for(ENDPOINTS["usage"], ID, CHUNK)
+    assert {"endpoint": "usage", "scope_id": ID, "chunk": CHUNK} == request.facts

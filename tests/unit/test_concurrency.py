@@ -1,0 +1,113 @@
+import asyncio
+
+import pytest
+
+from cfbilling._concurrency import Tasks, outcome
+from cfbilling.errors import ConfigurationError, NotFound
+
+
+async def forever(log: list[str]) -> None:
+    """Wait without end, and log how it ended."""
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0)
+        log.append("ended")
+
+
+async def failing() -> None:
+    """Fail at once."""
+    raise NotFound("no")
+
+
+async def answer() -> int:
+    """Return a number."""
+    return 42
+
+
+async def test_ending_cancels_and_waits() -> None:
+    """When all are ended, each task has run to the end of its clean-up."""
+    tasks = Tasks()
+    log: list[str] = []
+    started = [tasks.start(forever(log)) for _ in range(3)]
+    await asyncio.sleep(0)
+    await tasks.close()
+    assert ["ended"] * 3 == log
+    assert [True] * 3 == [task.cancelled() for task in started]
+
+
+async def test_ending_some_leaves_the_others() -> None:
+    """Only the tasks that are named are ended."""
+    tasks = Tasks()
+    log: list[str] = []
+    first, second = tasks.start(forever(log)), tasks.start(forever(log))
+    await asyncio.sleep(0)
+    await tasks.end([first])
+    assert [True, False] == [first.done(), second.done()]
+    await tasks.close()
+    assert second.done()
+
+
+async def test_ending_nothing_is_harmless() -> None:
+    """Ending twice, or without tasks, does nothing."""
+    tasks = Tasks()
+    await tasks.close()
+    await tasks.end([])
+    assert set() == tasks._running
+
+
+async def test_a_task_that_is_done_is_let_go() -> None:
+    """What is done is not held any longer."""
+    tasks = Tasks()
+    task = tasks.start(answer())
+    assert {task} == tasks._running
+    assert await task == 42
+    await asyncio.sleep(0)
+    assert set() == tasks._running
+
+
+async def test_failures_nobody_asked_for_are_quiet() -> None:
+    """A failed task that is ended does not complain that nobody looked."""
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    tasks = Tasks()
+    task = tasks.start(failing())
+    await asyncio.wait((task,))
+    await tasks.end([task])
+    del task
+    await asyncio.sleep(0)
+    assert complaints == []
+
+
+async def test_the_outcome_is_the_result() -> None:
+    """The outcome of a task is its result, or its own error."""
+    tasks = Tasks()
+    assert await outcome(tasks.start(answer())) == 42
+    with pytest.raises(NotFound):
+        await outcome(tasks.start(failing()))
+
+
+async def test_a_task_ended_by_others_is_no_cancellation() -> None:
+    """Who waits for a task that the client ended gets an error, and is not cancelled."""
+    tasks = Tasks()
+    log: list[str] = []
+    task = tasks.start(forever(log))
+    waiting = asyncio.ensure_future(outcome(task))
+    await asyncio.sleep(0)
+    await tasks.close()
+    with pytest.raises(ConfigurationError, match="closed"):
+        await waiting
+
+
+async def test_cancelling_the_one_who_waits_ends_the_task() -> None:
+    """Who waits for an outcome can be cancelled, and then nobody wants it any more."""
+    tasks = Tasks()
+    log: list[str] = []
+    task = tasks.start(forever(log))
+    waiting = asyncio.ensure_future(outcome(task))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert (True, ["ended"]) == (task.cancelled(), log)
+    await tasks.close()
