@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 
@@ -120,9 +120,13 @@ class Turns:
 
     One millisecond for each task would be many for a client with many tasks. So they share one
     budget; who comes when it is spent waits in line, and each iteration lets one go on.
+
+    Args:
+        timer: The clock that work is measured by.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, timer: Callable[[], float] = perf_counter) -> None:
+        self._timer = timer
         self._line: deque[asyncio.Future[None]] = deque()
         self._began = 0.0
         self._is_counting = False
@@ -132,9 +136,9 @@ class Turns:
         loop = asyncio.get_running_loop()
         if not self._is_counting:
             self._is_counting = True
-            self._began = perf_counter()
+            self._began = self._timer()
             loop.call_soon(self._next, loop)
-        elif self._line or perf_counter() - self._began > _SECONDS_OF_WORK:
+        elif self._line or self._timer() - self._began > _SECONDS_OF_WORK:
             place = loop.create_future()
             self._line.append(place)
             await place
@@ -146,5 +150,5 @@ class Turns:
             self._is_counting = False
             return
         self._line.popleft().set_result(None)
-        self._began = perf_counter()
+        self._began = self._timer()
         loop.call_soon(self._next, loop)

@@ -9,22 +9,31 @@ from typing import Any, Literal, Self, TypeVar, get_args, overload
 
 import aiohttp
 
-from cfbilling._concurrency import Tasks, outcome
+from cfbilling._concurrency import Turns
 from cfbilling._version import __version__
 from cfbilling.credentials import ApiKey, ApiToken, Credentials, credentials_from_env
-from cfbilling.decoding.decoder import RecordDecoder
 from cfbilling.errors import AccountFailure, ConfigurationError
 from cfbilling.events import LoggingObserver, Observer, Observers
 from cfbilling.options import Clock, Limits, RetryPolicy, Timeouts
 from cfbilling.progress import Stats
-from cfbilling.protocol.endpoints import ENDPOINTS, BillingRequest, checked_metric, request_for
-from cfbilling.protocol.plan import Widths, meant_range
-from cfbilling.protocol.splitter import Moment
+from cfbilling.protocol.endpoints import (
+    BILLING_PROFILE,
+    ENDPOINTS,
+    ORGANIZATION_USAGE,
+    PAYGO_USAGE,
+    PAYGO_USAGE_BETA,
+    USAGE,
+    Endpoint,
+)
+from cfbilling.protocol.plan import Planner
+from cfbilling.protocol.requests import Query
+from cfbilling.protocol.splitter import Moment, requested_range
 from cfbilling.records import BillingProfile, ChargeRecord, PaygoRecord, UsageRecord
-from cfbilling.streams.delivery import StreamSource
-from cfbilling.streams.fan_out import Accounts, FanOutSource, FanOutStream, OnError
+from cfbilling.streams.delivery import Pipeline
+from cfbilling.streams.fan_out import Accounts, FanOut, FanOutStream, OnError
 from cfbilling.streams.record_stream import RecordStream
-from cfbilling.transport.fetcher import Fetcher, Means
+from cfbilling.transport.fetcher import Fetcher
+from cfbilling.transport.receiver import Receiver
 from cfbilling.transport.session import HttpSession, checked_base_url
 
 __all__ = ["BillingClient"]
@@ -55,6 +64,9 @@ class BillingClient:
         observer: Called with each event; by default they are logged (``cfbilling.events``).
         trace_configs: aiohttp's tracing hooks, for the session that the client opens itself.
         max_response_bytes: The longest body that is accepted, counted after decompression.
+        spool_bytes: Memory for bodies that were received but not yet delivered, all streams
+            together; what goes beyond it goes to a temporary file.
+        slice_bytes: How much of a body is decoded between two turns of the event loop.
         clock: What dates and waits; for tests.
 
     Attributes:
@@ -77,6 +89,8 @@ class BillingClient:
         observer: Observer | None = None,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         max_response_bytes: int = Limits().max_response_bytes,
+        spool_bytes: int = Limits().spool_bytes,
+        slice_bytes: int = Limits().slice_bytes,
         clock: Clock = Clock(),  # noqa: B008 - frozen
     ) -> None:
         self._credentials = credentials_from_env() if credentials is None else credentials
@@ -90,7 +104,11 @@ class BillingClient:
             base_url or os.environ.get("CLOUDFLARE_BASE_URL", "").strip() or _BASE_URL
         )
         self._limits = Limits(
-            concurrency=concurrency, chunk_days=chunk_days, max_response_bytes=max_response_bytes
+            concurrency=concurrency,
+            chunk_days=chunk_days,
+            max_response_bytes=max_response_bytes,
+            spool_bytes=spool_bytes,
+            slice_bytes=slice_bytes,
         )
         self._retry = retry
         self._clock = clock
@@ -103,20 +121,24 @@ class BillingClient:
             borrowed=session,
             trace_configs=trace_configs,
         )
-        self._widths = Widths(chunk_days)
-        self._tasks = Tasks()
-        self._decoders: dict[type[ChargeRecord], RecordDecoder[Any]] = {}
-        self._means: Means | None = None
-        self._fetchers: dict[Credentials, Fetcher] = {}
+        self._planner = Planner(chunk_days)
+        self._pipeline: Pipeline | None = None
 
     async def __aenter__(self) -> Self:
-        if self._means is not None:
+        if self._pipeline is not None:
             raise ConfigurationError("the client is open already")
         self._session.open()
-        self._tasks = Tasks()
-        self._means = Means(
-            self._session, self._base_url, self._retry, self._limits, self._observer, self._clock
+        turns = Turns()
+        fetcher = Fetcher(
+            self._session,
+            self._base_url,
+            Receiver(self._limits, turns, self._clock),
+            policy=self._retry,
+            limits=self._limits,
+            observer=self._observer,
+            clock=self._clock,
         )
+        self._pipeline = Pipeline(fetcher, self._planner, turns, self._observer)
         return self
 
     async def __aexit__(
@@ -129,11 +151,9 @@ class BillingClient:
 
     async def aclose(self) -> None:
         """End all that is under way and close the session, if it is ours."""
-        await self._tasks.close()
-        if self._means is not None:
-            await self._means.room.close()
-        self._means = None
-        self._fetchers.clear()
+        if self._pipeline is not None:
+            await self._pipeline.close()
+            self._pipeline = None
         await self._session.close()
 
     async def billing_profile(self, account_id: str) -> BillingProfile:
@@ -150,12 +170,8 @@ class BillingClient:
             TransportError: If no whole answer came, with all retries.
             DecodeError: If the answer is no profile.
         """
-        request = request_for(ENDPOINTS["billing_profile"], account_id)
-        task = self._tasks.start(self._fetcher().fetch_object(request, BillingProfile))
-        try:
-            return await outcome(task)
-        finally:
-            await self._tasks.end([task])
+        request = Query(BILLING_PROFILE).about(account_id)
+        return await self._opened().deliver(request, self._credentials).one()
 
     def usage(
         self,
@@ -185,7 +201,7 @@ class BillingClient:
                 not entered. All else is raised while iterating: `ApiError`, `TransportError`,
                 `DecodeError`, `ResponseTooLarge`.
         """
-        return self._stream("usage", UsageRecord, account_id, start, end, metric=metric)
+        return self._stream(USAGE, account_id, start, end, metric=metric)
 
     def organization_usage(
         self,
@@ -214,9 +230,7 @@ class BillingClient:
         Raises:
             ConfigurationError: As in `usage`, and the rest while iterating as there.
         """
-        return self._stream(
-            "organization_usage", UsageRecord, organization_id, start, end, metric=metric
-        )
+        return self._stream(ORGANIZATION_USAGE, organization_id, start, end, metric=metric)
 
     def paygo_usage(
         self, account_id: str, start: Moment | None = None, end: Moment | None = None
@@ -237,7 +251,7 @@ class BillingClient:
         Raises:
             ConfigurationError: As in `usage`, and the rest while iterating as there.
         """
-        return self._stream("paygo_usage", PaygoRecord, account_id, start, end)
+        return self._stream(PAYGO_USAGE, account_id, start, end)
 
     def paygo_usage_beta(
         self, account_id: str, start: Moment | None = None, end: Moment | None = None
@@ -258,7 +272,7 @@ class BillingClient:
         Raises:
             ConfigurationError: As in `usage`, and the rest while iterating as there.
         """
-        return self._stream("paygo_usage_beta", PaygoRecord, account_id, start, end)
+        return self._stream(PAYGO_USAGE_BETA, account_id, start, end)
 
     @overload
     def fan_out(
@@ -348,73 +362,37 @@ class BillingClient:
             raise ConfigurationError("on_error must be 'defer', 'raise' or 'yield'")
         if isinstance(accounts, str) or not isinstance(accounts, Iterable | AsyncIterable):
             raise ConfigurationError("accounts must be an iterable of ids")
-        whole = meant_range(start, end, self._clock.now())
-        checked_metric(row, metric)
-        self._fetcher()
-        record_type = row.record_type
+        query = self._query(row, start, end, metric)
         return FanOutStream(
-            FanOutSource(
-                accounts=accounts,
-                open_stream=lambda account_id, credentials, ahead: self._source(
-                    request_for(row, account_id, whole, metric),
-                    record_type,
-                    ahead,
-                    credentials,
-                    is_owned=True,
-                ).batches(),
-                gate_of=lambda credentials: self._fetcher(credentials).gate,
+            FanOut(
+                self._opened(),
+                query,
+                accounts,
+                credentials=self._credentials,
                 on_error=on_error,
                 concurrency=self._limits.concurrency,
-                tasks=self._tasks,
-                observer=self._observer,
             )
         )
 
-    def _fetcher(self, credentials: Credentials | None = None) -> Fetcher:
-        if self._means is None:
-            raise ConfigurationError("the client is not open: use it inside 'async with'")
-        key = self._credentials if credentials is None else credentials
-        if not isinstance(key, ApiToken | ApiKey):
-            raise ConfigurationError("credentials must be an ApiToken or an ApiKey")
-        if key not in self._fetchers:
-            self._fetchers[key] = Fetcher(self._means, key)
-        return self._fetchers[key]
-
-    def _decoder(self, record_type: type[R]) -> RecordDecoder[R]:
-        if record_type not in self._decoders:
-            self._decoders[record_type] = RecordDecoder(record_type)
-        return self._decoders[record_type]
-
     def _stream(
         self,
-        endpoint: str,
-        record_type: type[R],
+        endpoint: Endpoint[R],
         scope_id: str,
         start: Moment | None,
         end: Moment | None,
         *,
         metric: str | None = None,
     ) -> RecordStream[R]:
-        whole = meant_range(start, end, self._clock.now())
-        request = request_for(ENDPOINTS[endpoint], scope_id, whole, metric)
-        return RecordStream(self._source(request, record_type, self._limits.concurrency))
+        request = self._query(endpoint, start, end, metric).about(scope_id)
+        pipeline, ahead = self._opened(), self._limits.concurrency
+        return RecordStream(pipeline.deliver(request, self._credentials, ahead))
 
-    def _source(
-        self,
-        request: BillingRequest,
-        record_type: type[R],
-        ahead: int,
-        credentials: Credentials | None = None,
-        *,
-        is_owned: bool = False,
-    ) -> StreamSource[R]:
-        return StreamSource(
-            request=request,
-            decoder=self._decoder(record_type),
-            fetcher=self._fetcher(credentials),
-            widths=self._widths,
-            tasks=self._tasks,
-            ahead=ahead,
-            observer=self._observer,
-            is_owned=is_owned,
-        )
+    def _query(
+        self, endpoint: Endpoint[R], start: Moment | None, end: Moment | None, metric: str | None
+    ) -> Query[R]:
+        return Query(endpoint, requested_range(start, end, self._clock.now()), metric)
+
+    def _opened(self) -> Pipeline:
+        if self._pipeline is None:
+            raise ConfigurationError("the client is not open: use it inside 'async with'")
+        return self._pipeline

@@ -30,7 +30,7 @@ ARROWS = {
     "_concurrency": "errors",
     "decoding": "errors records",
     "protocol": "chunk errors records",
-    "transport": "decoding records protocol _concurrency credentials errors events options",
+    "transport": "records protocol _concurrency credentials errors events options",
     "streams": "transport decoding protocol _concurrency chunk credentials errors events records",
     "client": f"streams transport decoding protocol _concurrency _version {PUBLIC}",
     "__init__": f"client streams protocol _version {PUBLIC}",

@@ -1,4 +1,4 @@
-"""Bytes to records: the twin first, and the converter for whatever it refuses."""
+"""Bytes to records: the fast structs first, and the converter for whatever they refuse."""
 
 from __future__ import annotations
 
@@ -7,13 +7,26 @@ from typing import Generic, TypeVar
 import attrs
 
 from cfbilling.decoding.converter import KINDS, UNREADABLE, parse, structure
-from cfbilling.decoding.structs import Batch, Twin
+from cfbilling.decoding.structs import StructDecoder
 from cfbilling.errors import DecodeError
 from cfbilling.records import Record
 
-__all__ = ["RecordDecoder"]
+__all__ = ["Batch", "RecordDecoder"]
 
 R = TypeVar("R", bound=Record)
+
+
+@attrs.frozen
+class Batch(Generic[R]):
+    """The records of one slice.
+
+    Attributes:
+        records: In the order of the body.
+        missing: Wire names of required fields that were absent or null in some of them.
+    """
+
+    records: list[R]
+    missing: frozenset[str] = frozenset()
 
 
 def _required_names(record_type: type[Record]) -> dict[str, str]:
@@ -29,7 +42,7 @@ class RecordDecoder(Generic[R]):
 
     def __init__(self, record_type: type[R]) -> None:
         self._record_type = record_type
-        self._twin = Twin(record_type)
+        self._structs = StructDecoder(record_type)
 
     def decode(self, text: bytes, first_index: int = 0) -> Batch[R]:
         """Decode a JSON array of records.
@@ -42,9 +55,10 @@ class RecordDecoder(Generic[R]):
             DecodeError: If the text is no JSON array of records; it names what and where.
         """
         try:
-            return self._twin.decode(text)
+            records, missing = self._structs.decode(text)
         except UNREADABLE:
             return self.decode_tolerantly(text, first_index)
+        return Batch(records, missing)
 
     def decode_tolerantly(self, text: bytes, first_index: int = 0) -> Batch[R]:
         """Decode like `decode`, by the converter alone."""

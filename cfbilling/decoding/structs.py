@@ -1,6 +1,6 @@
-"""The fast decoder: a `msgspec.Struct` twin made from a record class, by program.
+"""The fast decoder: a `msgspec.Struct` made from a record class, by program.
 
-The twin carries the wire's names, decodes JSON straight into typed values and refuses whatever
+The struct carries the wire's names, decodes JSON straight into typed values and refuses whatever
 is not exactly the documented shape. Its rows become records a column at a time.
 """
 
@@ -18,7 +18,7 @@ import msgspec
 
 from cfbilling.records import Record
 
-__all__ = ["AwareDatetime", "Batch", "Refused", "Twin", "exact_decimals"]
+__all__ = ["AwareDatetime", "Refused", "StructDecoder", "exact_decimals"]
 
 R = TypeVar("R", bound=Record)
 
@@ -27,20 +27,7 @@ AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Refused(Exception):
-    """The twin met a value that only the tolerant decoder can judge."""
-
-
-@attrs.frozen
-class Batch(Generic[R]):
-    """The records of one slice.
-
-    Attributes:
-        records: In the order of the body.
-        missing: Wire names of required fields that were absent or null in some of them.
-    """
-
-    records: list[R]
-    missing: frozenset[str] = frozenset()
+    """The struct met a value that only the tolerant decoder can judge."""
 
 
 def exact_decimals() -> Callable[[str], Decimal]:
@@ -90,7 +77,7 @@ def _struct_field(name: str, value_type: Any, metadata: Mapping[str, Any]) -> tu
 def _struct_for(record_type: type[Record], value_types: Mapping[str, Any]) -> type[msgspec.Struct]:
     fields = attrs.fields_dict(record_type)
     return msgspec.defstruct(
-        f"_{record_type.__name__}Twin",
+        f"_{record_type.__name__}Struct",
         [_struct_field(name, kind, fields[name].metadata) for name, kind in value_types.items()],
         rename=dict(record_type.wire_names),
         forbid_unknown_fields=True,
@@ -122,7 +109,7 @@ def _unfrozen(record_type: type[Record]) -> type[Record]:
     )
 
 
-class Twin(Generic[R]):
+class StructDecoder(Generic[R]):
     """Decodes slices of one record type at full speed, or refuses them."""
 
     def __init__(self, record_type: type[R]) -> None:
@@ -146,8 +133,11 @@ class Twin(Generic[R]):
             if fields[name].metadata.get("drifts")
         ]
 
-    def decode(self, text: bytes) -> Batch[R]:
+    def decode(self, text: bytes) -> tuple[list[R], frozenset[str]]:
         """Decode a JSON array of records.
+
+        Returns:
+            The records, and the wire names of required fields that some of them lack.
 
         Raises:
             Refused: If a number's place holds something else.
@@ -156,7 +146,7 @@ class Twin(Generic[R]):
         """
         rows = self._decoder.decode(text)
         if not rows:
-            return Batch([])
+            return [], frozenset()
         columns: list[Sequence[Any]] = list(zip(*map(msgspec.structs.astuple, rows), strict=True))
         missing = {name for position, name in self._drifting if None in columns[position]}
         for position, required_name in self._numbers:
@@ -166,7 +156,7 @@ class Twin(Generic[R]):
         records = list(map(self._unfrozen, *columns, [{} for _ in rows]))
         for record in records:
             record.__class__ = self._record_type
-        return Batch(records, frozenset(missing))
+        return records, frozenset(missing)
 
 
 def _numbers(column: Sequence[Any]) -> tuple[Sequence[Any], bool]:

@@ -25,6 +25,7 @@ from cfbilling.errors import (
 )
 from cfbilling.protocol.endpoints import Endpoint
 from cfbilling.protocol.headers import parse_retry_after
+from cfbilling.records import Record
 
 __all__ = ["Envelope", "error_for", "refusal_details"]
 
@@ -99,7 +100,7 @@ def _class_for(status: int, codes: Sequence[int]) -> type[ApiError]:
     return next((_CLASS_OF_CODE[code] for code in codes if code in _CLASS_OF_CODE), ApiError)
 
 
-def _sentence(status: int, details: tuple[ErrorDetail, ...], endpoint: Endpoint) -> str:
+def _sentence(status: int, details: tuple[ErrorDetail, ...], endpoint: Endpoint[Record]) -> str:
     if details:
         said = "; ".join(map(str, details))
     elif HTTPStatus.MULTIPLE_CHOICES <= status < _CLIENT_ERROR:
@@ -115,7 +116,7 @@ def error_for(
     status: int,
     headers: Mapping[str, str],
     details: tuple[ErrorDetail, ...],
-    endpoint: Endpoint,
+    endpoint: Endpoint[Record],
     now: datetime,
 ) -> ApiError:
     """Return the error that a refusal means.

@@ -1,40 +1,43 @@
-"""Which range is meant, and which chunk of it comes next at the width that the service accepts."""
+"""What to ask: the requests that a query becomes, and what is asked instead of a refused one.
+
+Pure, but for what it remembers of the service's limits. Whoever sends the requests drives it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
+from http import HTTPStatus
+from typing import Any, Generic, TypeVar
 
-from cfbilling.chunk import DateChunk
-from cfbilling.errors import ConfigurationError
+import attrs
+
+from cfbilling.errors import BillingError, InvalidRequest
 from cfbilling.protocol.endpoints import Endpoint
-from cfbilling.protocol.splitter import Moment, next_chunk, parsed_moment, whole_range
+from cfbilling.protocol.requests import Request
+from cfbilling.protocol.splitter import next_chunk
+from cfbilling.records import Record
 
-__all__ = ["Widths", "meant_range"]
+__all__ = ["Alternative", "Planner"]
+
+R = TypeVar("R", bound=Record)
 
 
-def meant_range(start: Moment | None, end: Moment | None, now: datetime) -> DateChunk | None:
-    """Return the range that a call means; ``None`` leaves it to the service.
+@attrs.frozen(eq=False)
+class Alternative(Generic[R]):
+    """What to ask instead of a request that was refused.
 
-    ``start`` alone means through the end of today (UTC).
-
-    Raises:
-        ConfigurationError: If there is only an ``end``, or the two are no range.
+    Attributes:
+        requests: The requests, in order; together they cover what the refused one did.
+        max_days: The width of a chunk, in days, that is proven to be accepted if they are.
     """
-    if start is None:
-        if end is not None:
-            raise ConfigurationError("end needs a start")
-        return None
-    if end is None:
-        tomorrow = now.astimezone(UTC).date() + timedelta(days=1)
-        start = parsed_moment("start", start)
-        has_time = isinstance(start, datetime)
-        end = datetime.combine(tomorrow, time(), UTC) if has_time else tomorrow
-    return whole_range(start, end)
+
+    requests: tuple[Request[R], ...]
+    max_days: int
 
 
-class Widths:
-    """How long a chunk may be for each endpoint; remembers what the service refused.
+class Planner:
+    """Decides what to ask next; remembers what the service refused.
 
     Args:
         chunk_days: The longest chunk to ask for, in days.
@@ -42,40 +45,47 @@ class Widths:
 
     def __init__(self, chunk_days: int) -> None:
         self._chunk_days = chunk_days
-        self._narrowed: set[str] = set()
+        self._most_days: dict[str, int] = {}
 
-    def width(self, endpoint: Endpoint) -> int:
+    def _width(self, endpoint: Endpoint[Any]) -> int:
         """Return the longest chunk in days, as good as endless when the endpoint is not split."""
         if endpoint.max_days is None:
             return date.max.toordinal()
-        most = endpoint.max_days - 1 if endpoint.name in self._narrowed else endpoint.max_days
-        return min(self._chunk_days, most)
+        return min(self._chunk_days, self._most_days.get(endpoint.name, endpoint.max_days))
 
-    def narrower(self, endpoint: Endpoint, chunk: DateChunk | None) -> list[DateChunk]:
-        """Return the parts to ask for instead of a chunk that may have been refused as too long.
+    def count(self, request: Request[R]) -> int:
+        """Return how many requests a range is going to be."""
+        whole = request.chunk
+        return 1 if whole is None else -(-whole.days // self._width(request.endpoint))
 
-        Only a full-width chunk may: a service that counts both of its ends takes one day less.
-        """
-        if chunk is None or endpoint.max_days is None or chunk.days < endpoint.max_days:
-            return []
-        first, rest = next_chunk(chunk, endpoint.max_days - 1)
-        return [first] if rest is None else [first, rest]
-
-    def remember(self, endpoint: Endpoint) -> bool:
-        """Keep to the narrower width from now on; return whether that is new."""
-        is_new = endpoint.name not in self._narrowed
-        self._narrowed.add(endpoint.name)
-        return is_new
-
-    def count(self, endpoint: Endpoint, whole: DateChunk | None) -> int:
-        """Return how many chunks a range is going to be."""
-        return 1 if whole is None else -(-whole.days // self.width(endpoint))
-
-    def chunks(self, endpoint: Endpoint, whole: DateChunk | None) -> Iterator[DateChunk | None]:
-        """Yield the chunks of a range, each cut when it is asked for."""
-        rest = whole
+    def requests(self, request: Request[R]) -> Iterator[Request[R]]:
+        """Yield the request for each chunk, each cut when it is asked for."""
+        rest = request.chunk
+        if rest is None:
+            yield request
         while rest is not None:
-            chunk, rest = next_chunk(rest, self.width(endpoint))
-            yield chunk
-        if whole is None:
-            yield None
+            chunk, rest = next_chunk(rest, self._width(request.endpoint))
+            yield request if chunk is request.chunk else request.over(chunk)
+
+    def instead(self, request: Request[R], refusal: BillingError) -> Alternative[R] | None:
+        """Return what to ask instead of a refused request, if there is anything.
+
+        Only a 400 to a chunk of full width may be about its width: a service that counts both of
+        its ends takes one day less.
+        """
+        most, chunk = request.endpoint.max_days, request.chunk
+        is_about_request = isinstance(refusal, InvalidRequest)
+        if not is_about_request or refusal.status != HTTPStatus.BAD_REQUEST:
+            return None
+        if chunk is None or most is None or chunk.days < most:
+            return None
+        first, rest = next_chunk(chunk, most - 1)
+        parts = [first] if rest is None else [first, rest]
+        return Alternative(tuple(map(request.over, parts)), most - 1)
+
+    def learn(self, alternative: Alternative[R]) -> bool:
+        """Keep to what was accepted from now on; return whether that is new."""
+        name = alternative.requests[0].endpoint.name
+        is_new = self._most_days.get(name) != alternative.max_days
+        self._most_days[name] = alternative.max_days
+        return is_new

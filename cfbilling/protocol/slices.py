@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import attrs
@@ -19,7 +19,7 @@ import msgspec
 from cfbilling.errors import DecodeError, TransportError
 from cfbilling.protocol.envelope import Envelope
 
-__all__ = ["LARGEST_RECORD", "Ending", "Slicer"]
+__all__ = ["LARGEST_RECORD", "Ending", "Slicer", "is_json"]
 
 LARGEST_RECORD = 4 * 1024 * 1024
 """Bytes without any record boundary after which a body is given up."""
@@ -49,7 +49,8 @@ class Ending:
     last_slice: bytes
 
 
-def _is_json(text: bytes) -> bool:
+def is_json(text: bytes) -> bool:
+    """Return whether a text is JSON, not looking into its strings."""
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
     except (msgspec.MsgspecError, RecursionError):
@@ -84,9 +85,11 @@ class Slicer:
 
     Args:
         slice_bytes: About how long a slice is to be.
+        proof: The proof that a text is JSON.
     """
 
-    def __init__(self, slice_bytes: int) -> None:
+    def __init__(self, slice_bytes: int, proof: Callable[[bytes], bool] = is_json) -> None:
+        self._proof = proof
         self._slice_bytes = slice_bytes
         self._enough = slice_bytes
         self._head = b""
@@ -118,7 +121,7 @@ class Slicer:
             text = bytes(self._buffer)
             ends = (match.end() for match in _RESULT_ARRAY.finditer(text))
             heads = (text[:end] for end in islice(ends, _MOST_HEADS_TRIED))
-            self._head = next((head for head in heads if _is_json(head + b"]}")), b"")
+            self._head = next((head for head in heads if self._proof(head + b"]}")), b"")
             del self._buffer[: len(self._head)]
         return bool(self._head)
 
@@ -133,7 +136,7 @@ class Slicer:
         for end in self._possible_ends(begin):
             with memoryview(self._buffer) as view:
                 text = b"".join((_OPENING, view[begin : end + 1], _CLOSING))
-            if _is_json(text):
+            if self._proof(text):
                 _check_encoding(text)
                 self._has_cut = True
                 del self._buffer[: end + 1]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 import attrs
 
 from cfbilling.chunk import MAX_DAYS, DateChunk
 from cfbilling.errors import ConfigurationError
 
-__all__ = ["Moment", "next_chunk", "parsed_moment", "split_range", "whole_range"]
+__all__ = ["Moment", "next_chunk", "parsed_moment", "requested_range", "split_range", "whole_range"]
 
 _LENGTH_OF_A_DATE = len("YYYY-MM-DD")
 
@@ -29,7 +29,7 @@ def parsed_moment(name: str, moment: Moment) -> date:
         try:
             moment = parse(text)
         except ValueError:
-            raise ConfigurationError(f"{name} is no ISO 8601 date or date-time") from None
+            raise ConfigurationError(f"{name} is not an ISO 8601 date or date-time") from None
     if isinstance(moment, datetime) and moment.utcoffset() is None:
         raise ConfigurationError(
             f"{name} is a naive datetime: give it a time zone, or pass a date (midnight UTC)"
@@ -50,7 +50,7 @@ def whole_range(start: Moment, end: Moment) -> DateChunk:
         end: The first moment outside.
 
     Raises:
-        ConfigurationError: For anything that is no range: ``start`` not before ``end``, a naive
+        ConfigurationError: For anything that is not a range: ``start`` not before ``end``, a naive
             ``datetime``, a ``date`` mixed with a ``datetime``, text that is not ISO 8601.
     """
     first, last = parsed_moment("start", start), parsed_moment("end", end)
@@ -64,6 +64,26 @@ def whole_range(start: Moment, end: Moment) -> DateChunk:
     except OverflowError:
         raise ConfigurationError("start or end is outside the years 1 to 9999 in UTC") from None
     return chunk
+
+
+def requested_range(start: Moment | None, end: Moment | None, now: datetime) -> DateChunk | None:
+    """Return the range that a call means; ``None`` leaves it to the service.
+
+    ``start`` alone means through the end of today (UTC).
+
+    Raises:
+        ConfigurationError: If there is only an ``end``, or the two are not a range.
+    """
+    if start is None:
+        if end is not None:
+            raise ConfigurationError("end needs a start")
+        return None
+    if end is None:
+        tomorrow = now.astimezone(UTC).date() + timedelta(days=1)
+        start = parsed_moment("start", start)
+        has_time = isinstance(start, datetime)
+        end = datetime.combine(tomorrow, time(), UTC) if has_time else tomorrow
+    return whole_range(start, end)
 
 
 def next_chunk(whole: DateChunk, max_days: int) -> tuple[DateChunk, DateChunk | None]:

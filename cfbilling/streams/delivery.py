@@ -1,8 +1,8 @@
-"""Chunks fetched ahead concurrently, delivered in order, bounded.
+"""The answer to one query: its requests fetched ahead concurrently, delivered in order, bounded.
 
-Nothing is yielded inside a task group or a timeout: chunks are fetched by tasks that the client
+Nothing is yielded inside a task group or a timeout: requests are fetched by tasks that the client
 owns, and what is ahead of the consumer is bounded by how many of them there are. Leaving a
-stream early cancels them and waits for them.
+delivery early cancels them and waits for them.
 """
 
 from __future__ import annotations
@@ -11,155 +11,143 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from http import HTTPStatus
 from itertools import islice
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import attrs
 
-from cfbilling._concurrency import SMALL, Tasks, outcome
+from cfbilling._concurrency import SMALL, Tasks, Turns, outcome
 from cfbilling.chunk import DateChunk
+from cfbilling.credentials import Credentials
+from cfbilling.decoding.converter import decode_object
 from cfbilling.decoding.decoder import RecordDecoder
-from cfbilling.errors import DecodeError, InvalidRequest
-from cfbilling.events import (
-    ChunkDone,
-    ChunkNarrowed,
-    FieldMissing,
-    Observer,
-    StreamStarted,
-)
-from cfbilling.protocol.endpoints import BillingRequest
-from cfbilling.protocol.plan import Widths
-from cfbilling.records import ChargeRecord
-from cfbilling.transport.fetcher import Fetcher, explain
+from cfbilling.errors import BillingError, DecodeError, InvalidRequest
+from cfbilling.events import ChunkDone, ChunkNarrowed, FieldMissing, Observer, StreamStarted
+from cfbilling.protocol.plan import Alternative, Planner
+from cfbilling.protocol.requests import Request, about
+from cfbilling.records import ChargeRecord, Record
+from cfbilling.transport.fetcher import Fetcher
 from cfbilling.transport.receiver import Received
 
-__all__ = ["StreamSource"]
+__all__ = ["Delivery", "Pipeline"]
 
-R = TypeVar("R", bound=ChargeRecord)
+R = TypeVar("R", bound=Record)
 
 
-def _owned(records: list[R], chunk: DateChunk | None) -> list[R]:
-    """Keep the records whose charge period starts inside the chunk.
+@attrs.frozen(eq=False)
+class Pipeline:
+    """The parts of an open client.
 
-    A record that does not say when it starts belongs where it ends; one that says neither is
-    kept, since to drop it would lose it.
+    Attributes:
+        fetcher: The fetcher of answers.
+        planner: The planner of requests.
+        turns: The share of the event loop that decoding gets.
+        observer: Told of streams, chunks and fields.
+        tasks: The owner of all tasks of the client.
     """
-    if chunk is None:
-        return records
-    lower, upper = chunk.lower, chunk.upper
-    try:
-        return [r for r in records if lower <= r.charge_period_start < upper]  # type: ignore[operator]  # None is dealt with below
-    except TypeError:
-        return [r for r in records if _belongs(r, chunk)]
+
+    fetcher: Fetcher
+    planner: Planner
+    turns: Turns
+    observer: Observer
+    tasks: Tasks = attrs.field(factory=Tasks)
+    _decoders: dict[type[Record], RecordDecoder[Any]] = attrs.field(factory=dict, init=False)
+
+    def deliver(
+        self,
+        request: Request[R],
+        credentials: Credentials,
+        ahead: int = 1,
+        *,
+        is_owned: bool = False,
+    ) -> Delivery[R]:
+        """Return the delivery of a request, which may become several.
+
+        Args:
+            request: The request for the whole range.
+            credentials: The credential that signs.
+            ahead: How many requests to fetch ahead.
+            is_owned: Whether it is consumed by a task that the client owns; then one request at a
+                time needs no further task.
+        """
+        return Delivery(self, request, credentials, ahead, is_owned=is_owned)
+
+    async def close(self) -> None:
+        """End all that is under way."""
+        await self.tasks.close()
+        await self.fetcher.close()
+
+    def decoder(self, record_type: type[R]) -> RecordDecoder[R]:
+        """Return the decoder of a record type, made once."""
+        if record_type not in self._decoders:
+            self._decoders[record_type] = RecordDecoder(record_type)
+        return self._decoders[record_type]
 
 
-def _belongs(record: ChargeRecord, chunk: DateChunk) -> bool:
-    if record.charge_period_start is not None:
-        return chunk.lower <= record.charge_period_start < chunk.upper
-    return record.charge_period_end is None or chunk.lower < record.charge_period_end <= chunk.upper
+@attrs.frozen(eq=False)
+class _Part(Generic[R]):
+    """A request and its answer, received whole."""
 
-
-@attrs.frozen
-class _Part:
-    """A request and its chunk, received whole."""
-
-    request: BillingRequest
+    request: Request[R]
     received: Received
 
 
-@attrs.frozen
-class StreamSource(Generic[R]):
-    """What a stream needs: where its chunks come from, and whom it tells.
+class Delivery(Generic[R]):
+    """Fetches what one query asks for and decodes it; made by `Pipeline.deliver`."""
 
-    Attributes:
-        request: The request for the whole range.
-        decoder: What makes records.
-        fetcher: What gets a chunk.
-        widths: How long a chunk may be.
-        tasks: The owner of what is fetched ahead.
-        ahead: How many chunks to fetch ahead.
-        observer: Who is told.
-        is_owned: Whether the stream is iterated by a task that the client owns; then a chunk at a
-            time needs no further task.
-    """
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        request: Request[R],
+        credentials: Credentials,
+        ahead: int,
+        *,
+        is_owned: bool,
+    ) -> None:
+        self._pipeline = pipeline
+        self._request = request
+        self._credentials = credentials
+        self._ahead = ahead
+        self._is_owned = is_owned
+        self._told_missing: set[str] = set()
 
-    request: BillingRequest
-    decoder: RecordDecoder[R]
-    fetcher: Fetcher
-    widths: Widths
-    tasks: Tasks
-    ahead: int
-    observer: Observer
-    is_owned: bool = False
+    async def one(self) -> R:
+        """Return the one object that the endpoint answers with.
 
-    def batches(self) -> AsyncGenerator[list[R], None]:
-        """Return the records as they are decoded."""
-        return _Delivery(self).batches()
-
-    def requests(self) -> Iterator[BillingRequest]:
-        """Yield the request for each chunk, each planned when it is asked for."""
-        whole = self.request
-        for chunk in self.widths.chunks(whole.endpoint, whole.chunk):
-            yield whole if chunk is whole.chunk else attrs.evolve(whole, chunk=chunk)
-
-    async def fetch(self, request: BillingRequest) -> list[_Part]:
-        """Get one chunk, in two parts if the service finds it too long."""
+        Raises:
+            BillingError: What went wrong, with the request's facts.
+        """
+        tasks = self._pipeline.tasks
+        task = tasks.start(self._object())
         try:
-            return [_Part(request, await self.fetcher.fetch_chunk(request))]
-        except InvalidRequest as refusal:
-            narrower = self.widths.narrower(request.endpoint, request.chunk)
-            if refusal.status != HTTPStatus.BAD_REQUEST or not narrower:
-                raise
-            parts = await self._fetch_narrower(request, narrower, refusal)
-        if self.widths.remember(request.endpoint):
-            width = self.widths.width(request.endpoint)
-            self.observer(ChunkNarrowed(**request.facts, max_days=width))
-        return parts
+            return await outcome(task)
+        finally:
+            await tasks.end([task])
 
-    async def _fetch_narrower(
-        self, request: BillingRequest, narrower: list[DateChunk], refusal: InvalidRequest
-    ) -> list[_Part]:
-        parts: list[_Part] = []
+    async def _object(self) -> R:
+        request = self._request
+        received = await self._pipeline.fetcher.fetch(request, self._credentials)
         try:
-            for chunk in narrower:
-                part = attrs.evolve(request, chunk=chunk)
-                parts.append(_Part(part, await self.fetcher.fetch_chunk(part)))
-        except InvalidRequest:
-            # Then it was not the length that the service does not accept.
-            _close(parts)
-            raise refusal from None
-        except BaseException:
-            _close(parts)
-            raise
-        return parts
-
-
-def _close(parts: list[_Part]) -> None:
-    for part in parts:
-        part.received.spool.close()
-
-
-def _close_result(task: asyncio.Task[list[_Part]]) -> None:
-    if not task.cancelled() and task.exception() is None:
-        _close(task.result())
-
-
-class _Delivery(Generic[R]):
-    """Turns received parts into batches, and tells what it sees on the way."""
-
-    def __init__(self, source: StreamSource[R]) -> None:
-        self._source = source
-        self._told: set[str] = set()
+            with about(request, received.status, received.ray_id):
+                return decode_object(
+                    await received.spool.take() or b"", request.endpoint.record_type
+                )
+        finally:
+            received.spool.close()
 
     async def batches(self) -> AsyncGenerator[list[R], None]:
-        source, whole = self._source, self._source.request
-        count = source.widths.count(whole.endpoint, whole.chunk)
-        source.observer(StreamStarted(**whole.facts, chunks=count))
-        requests = source.requests()
-        ahead: deque[asyncio.Task[list[_Part]]] = deque()
-        parts: list[_Part] = []
+        """Yield the records in order, as they are decoded; no batch is empty.
+
+        Raises:
+            BillingError: What went wrong, with the request's facts.
+        """
+        pipeline, whole = self._pipeline, self._request
+        planned = pipeline.planner.count(whole)
+        pipeline.observer(StreamStarted(**whole.facts, chunks=planned))
+        requests = pipeline.planner.requests(whole)
+        ahead: deque[asyncio.Task[list[_Part[R]]]] = deque()
+        parts: list[_Part[R]] = []
         try:
             while parts := await self._next_parts(requests, ahead):
                 for part in parts:
@@ -171,26 +159,63 @@ class _Delivery(Generic[R]):
             for task in ahead:
                 task.cancel()
                 task.add_done_callback(_close_result)
-            await source.tasks.end(ahead)
+            await pipeline.tasks.end(ahead)
 
     async def _next_parts(
-        self, requests: Iterator[BillingRequest], ahead: deque[asyncio.Task[list[_Part]]]
-    ) -> list[_Part]:
-        """Return the next chunk, in its parts, or nothing after the last."""
-        source = self._source
-        if source.is_owned and source.ahead == 1:
+        self, requests: Iterator[Request[R]], ahead: deque[asyncio.Task[list[_Part[R]]]]
+    ) -> list[_Part[R]]:
+        """Return the next answer, in its parts, or nothing after the last."""
+        if self._is_owned and self._ahead == 1:
             request = next(requests, None)
-            return [] if request is None else await source.fetch(request)
-        for request in islice(requests, source.ahead - len(ahead)):
-            ahead.append(source.tasks.start(source.fetch(request)))
+            return [] if request is None else await self._fetch(request)
+        for request in islice(requests, self._ahead - len(ahead)):
+            ahead.append(self._pipeline.tasks.start(self._fetch(request)))
         if not ahead:
             return []
         parts = await outcome(ahead[0])
         ahead.popleft()
         return parts
 
-    async def _part_batches(self, part: _Part) -> AsyncGenerator[list[R], None]:
-        turns = self._source.fetcher.turns
+    async def _fetch(self, request: Request[R]) -> list[_Part[R]]:
+        """Get the answer to a request, or to what can be asked instead."""
+        pipeline = self._pipeline
+        try:
+            return [await self._fetch_part(request)]
+        except BillingError as refusal:
+            alternative = pipeline.planner.instead(request, refusal)
+            if alternative is None:
+                raise
+            parts = await self._fetch_instead(alternative, refusal)
+        if pipeline.planner.learn(alternative):
+            pipeline.observer(ChunkNarrowed(**request.facts, max_days=alternative.max_days))
+        return parts
+
+    async def _fetch_instead(
+        self, alternative: Alternative[R], refusal: BillingError
+    ) -> list[_Part[R]]:
+        parts: list[_Part[R]] = []
+        try:
+            for request in alternative.requests:
+                parts.append(await self._fetch_part(request))  # noqa: PERF401 - closed on an error
+        except InvalidRequest:
+            # Then what could be mended was not what the service does not accept.
+            _close(parts)
+            raise refusal from None
+        except BaseException:
+            _close(parts)
+            raise
+        return parts
+
+    async def _fetch_part(self, request: Request[R]) -> _Part[R]:
+        received = await self._pipeline.fetcher.fetch(request, self._credentials)
+        if not received.is_array:
+            received.spool.close()
+            with about(request, received.status, received.ray_id):
+                raise DecodeError("expected an array", "result")
+        return _Part(request, received)
+
+    async def _part_batches(self, part: _Part[R]) -> AsyncGenerator[list[R], None]:
+        turns, chunk = self._pipeline.turns, part.request.chunk
         delivered = index = 0
         longest = 0.0
         while (text := await part.received.spool.take()) is not None:
@@ -198,14 +223,14 @@ class _Delivery(Generic[R]):
                 await turns.take()
             began = perf_counter()
             batch = self._decoded(part, text, index)
-            owned = _owned(batch, part.request.chunk)
+            owned = batch if chunk is None else _owned(batch, chunk)
             longest = max(longest, perf_counter() - began)
             index += len(batch)
             delivered += len(owned)
             if owned:
                 yield owned
         part.received.spool.close()
-        self._source.observer(
+        self._pipeline.observer(
             ChunkDone(
                 **part.request.facts,
                 records=delivered,
@@ -214,13 +239,42 @@ class _Delivery(Generic[R]):
             ),
         )
 
-    def _decoded(self, part: _Part, text: bytes, index: int) -> list[R]:
-        try:
-            batch = self._source.decoder.decode(text, index)
-        except DecodeError as error:
-            explain(error, part.request, part.received)
-            raise
-        for field in sorted(batch.missing - self._told):
-            self._told.add(field)
-            self._source.observer(FieldMissing(**part.request.facts, field=field))
+    def _decoded(self, part: _Part[R], text: bytes, index: int) -> list[R]:
+        request, received = part.request, part.received
+        with about(request, received.status, received.ray_id):
+            batch = self._pipeline.decoder(request.endpoint.record_type).decode(text, index)
+        for field in sorted(batch.missing - self._told_missing):
+            self._told_missing.add(field)
+            self._pipeline.observer(FieldMissing(**request.facts, field=field))
         return batch.records
+
+
+def _owned(records: list[R], chunk: DateChunk) -> list[R]:
+    """Keep the records whose charge period starts inside the chunk.
+
+    A record that does not say when it starts belongs where it ends; one that says neither is
+    kept, since to drop it would lose it.
+    """
+    charges = cast("list[ChargeRecord]", records)
+    lower, upper = chunk.lower, chunk.upper
+    try:
+        kept = [r for r in charges if lower <= r.charge_period_start < upper]  # type: ignore[operator]  # None is dealt with below
+    except TypeError:
+        kept = [r for r in charges if _belongs(r, chunk)]
+    return cast("list[R]", kept)
+
+
+def _belongs(record: ChargeRecord, chunk: DateChunk) -> bool:
+    if record.charge_period_start is not None:
+        return chunk.lower <= record.charge_period_start < chunk.upper
+    return record.charge_period_end is None or chunk.lower < record.charge_period_end <= chunk.upper
+
+
+def _close(parts: list[_Part[R]]) -> None:
+    for part in parts:
+        part.received.spool.close()
+
+
+def _close_result(task: asyncio.Task[list[_Part[Any]]]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        _close(task.result())

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
-    Callable,
     Iterable,
     Mapping,
 )
@@ -21,15 +20,17 @@ from typing import Generic, Literal, TypeVar
 
 import attrs
 
-from cfbilling._concurrency import Buffer, Tasks, outcome
+from cfbilling._concurrency import Buffer, outcome
 from cfbilling.credentials import Credentials
 from cfbilling.errors import AccountFailure, BillingError, FanOutError
-from cfbilling.events import AccountDone, AccountFailed, Observer
+from cfbilling.events import AccountDone, AccountFailed
+from cfbilling.protocol.requests import Query
 from cfbilling.records import ChargeRecord
+from cfbilling.streams.delivery import Pipeline
 from cfbilling.streams.record_stream import BatchedStream
-from cfbilling.transport.rate_limit import Gate
+from cfbilling.transport.rate_limit import RateLimiter
 
-__all__ = ["Accounts", "FanOutSource", "FanOutStream", "OnError"]
+__all__ = ["Accounts", "FanOut", "FanOutStream", "OnError"]
 
 R = TypeVar("R", bound=ChargeRecord)
 Item = TypeVar("Item")
@@ -40,30 +41,6 @@ Accounts = Iterable[str] | AsyncIterable[str] | Mapping[str, Credentials]
 
 OnError = Literal["defer", "raise", "yield"]
 """What a failed account does: raise at the end, raise at once, or come as an item."""
-
-
-@attrs.frozen
-class FanOutSource(Generic[R]):
-    """What a fan-out needs.
-
-    Attributes:
-        accounts: Which accounts.
-        open_stream: Returns an account's batches under a credential (``None``: the client's own),
-            with so many chunks fetched at once.
-        gate_of: Returns a credential's gate.
-        on_error: What a failed account does.
-        concurrency: How many accounts are under way at once, those of closed lanes aside.
-        tasks: The owner of what runs.
-        observer: Who is told.
-    """
-
-    accounts: Accounts
-    open_stream: Callable[[str, Credentials | None, int], AsyncGenerator[list[R], None]]
-    gate_of: Callable[[Credentials | None], Gate]
-    on_error: OnError
-    concurrency: int
-    tasks: Tasks
-    observer: Observer
 
 
 async def _each(accounts: Iterable[str] | AsyncIterable[str]) -> AsyncGenerator[str, None]:
@@ -79,22 +56,45 @@ async def _each(accounts: Iterable[str] | AsyncIterable[str]) -> AsyncGenerator[
 class _Lane:
     """The accounts of one credential."""
 
-    credentials: Credentials | None
-    gate: Gate
+    credentials: Credentials
+    limiter: RateLimiter
     account_ids: AsyncGenerator[str, None]
     active: int = 0
 
     @property
     def is_open(self) -> bool:
-        return not self.gate.closed_for
+        return not self.limiter.closed_for
 
 
-class _FanOut(Generic[R]):
-    """Begins accounts as others end, and delivers what they give."""
+class FanOut(Generic[R]):
+    """Begins accounts as others end, and delivers what they give.
 
-    def __init__(self, source: FanOutSource[R]) -> None:
-        self._source = source
-        self._buffer: Buffer[tuple[str, list[R]] | AccountFailure] = Buffer(source.concurrency)
+    Args:
+        pipeline: The open client.
+        query: The query about each account.
+        accounts: The accounts.
+        credentials: The credential of accounts that have none of their own.
+        on_error: What a failed account does.
+        concurrency: How many accounts are under way at once, those of closed lanes aside.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        query: Query[R],
+        accounts: Accounts,
+        *,
+        credentials: Credentials,
+        on_error: OnError,
+        concurrency: int,
+    ) -> None:
+        self._pipeline = pipeline
+        self._query = query
+        self._accounts = accounts
+        self._credentials = credentials
+        self._on_error = on_error
+        self._concurrency = concurrency
+        self._buffer: Buffer[tuple[str, list[R]] | AccountFailure] = Buffer(concurrency)
         self._changed = asyncio.Event()
         self._lanes = self._made_lanes()
         self._waiting = deque(self._lanes)
@@ -102,26 +102,33 @@ class _FanOut(Generic[R]):
         self._bug: BaseException | None = None
 
     def _made_lanes(self) -> list[_Lane]:
-        accounts, gate_of = self._source.accounts, self._source.gate_of
+        accounts, limiter = self._accounts, self._pipeline.fetcher.limiter
         if not isinstance(accounts, Mapping):
-            return [_Lane(None, gate_of(None), _each(accounts))]
+            own = self._credentials
+            return [_Lane(own, limiter(own), _each(accounts))]
         by_credential: dict[Credentials, list[str]] = {}
         for account_id, credentials in accounts.items():
-            by_credential.setdefault(credentials, []).append(account_id)
-        return [_Lane(key, gate_of(key), _each(ids)) for key, ids in by_credential.items()]
+            by_credential.setdefault(credentials or self._credentials, []).append(account_id)
+        return [_Lane(key, limiter(key), _each(ids)) for key, ids in by_credential.items()]
 
     async def items(self) -> AsyncGenerator[tuple[str, list[R]] | AccountFailure, None]:
-        source = self._source
+        """Yield each account's batches; the accounts interleave.
+
+        Raises:
+            FanOutError: At the end, if accounts failed and were deferred.
+            BillingError: At once, if an account failed and that is to be raised.
+        """
+        tasks = self._pipeline.tasks
         failures: list[AccountFailure] = []
         for lane in self._lanes:
-            lane.gate.watchers.add(self._changed)
-        beginning = source.tasks.start(self._begin_all())
+            lane.limiter.watchers.add(self._changed)
+        beginning = tasks.start(self._begin_all())
         beginning.add_done_callback(lambda _: self._buffer.close())
         try:
             while await self._buffer.wait():
                 item = self._buffer.take()
-                if isinstance(item, AccountFailure) and source.on_error != "yield":
-                    if source.on_error == "raise":
+                if isinstance(item, AccountFailure) and self._on_error != "yield":
+                    if self._on_error == "raise":
                         raise item.error
                     failures.append(item)
                 else:
@@ -129,8 +136,8 @@ class _FanOut(Generic[R]):
             await outcome(beginning)
         finally:
             for lane in self._lanes:
-                lane.gate.watchers.discard(self._changed)
-            await source.tasks.end([beginning, *self._running])
+                lane.limiter.watchers.discard(self._changed)
+            await tasks.end([beginning, *self._running])
             for lane in self._lanes:
                 await lane.account_ids.aclose()
         if failures:
@@ -143,7 +150,7 @@ class _FanOut(Generic[R]):
                 self._waiting.remove(lane)
                 continue
             lane.active += 1
-            task = self._source.tasks.start(self._deliver(lane, account_id))
+            task = self._pipeline.tasks.start(self._deliver(lane, account_id))
             self._running.add(task)
             task.add_done_callback(self._ended)
         while self._running:
@@ -157,7 +164,7 @@ class _FanOut(Generic[R]):
                 lane = self._waiting[0]
                 self._waiting.rotate(-1)
                 # In a closed lane one account waits for the gate, to go on when it opens.
-                if (lane.is_open and busy < self._source.concurrency) or not lane.active:
+                if (lane.is_open and busy < self._concurrency) or not lane.active:
                     return lane
             await self._change()
         return None
@@ -175,18 +182,20 @@ class _FanOut(Generic[R]):
         self._changed.set()
 
     async def _deliver(self, lane: _Lane, account_id: str) -> None:
-        source = self._source
+        observer = self._pipeline.observer
         # The first accounts may fetch far ahead; many at once need not.
-        ahead = -(-source.concurrency // lane.active)
+        ahead = -(-self._concurrency // lane.active)
         try:
-            async with aclosing(source.open_stream(account_id, lane.credentials, ahead)) as batches:
+            request = self._query.about(account_id)
+            delivery = self._pipeline.deliver(request, lane.credentials, ahead, is_owned=True)
+            async with aclosing(delivery.batches()) as batches:
                 async for records in batches:
                     await self._buffer.put((account_id, records))
         except BillingError as error:
-            source.observer(AccountFailed(account_id=account_id, error=error))
+            observer(AccountFailed(account_id=account_id, error=error))
             await self._buffer.put(AccountFailure(account_id, error))
         else:
-            source.observer(AccountDone(account_id=account_id))
+            observer(AccountDone(account_id=account_id))
         finally:
             lane.active -= 1
 
@@ -211,6 +220,6 @@ class FanOutStream(BatchedStream[Item, Batch]):
     ``on_error="yield"`` also an `AccountFailure` for each account that failed.
     """
 
-    def __init__(self, source: FanOutSource[R]) -> None:
-        batches = _FanOut(source).items()
+    def __init__(self, fan_out: FanOut[R]) -> None:
+        batches = fan_out.items()
         super().__init__(batches, _one_by_one(batches))  # type: ignore[arg-type]  # the client's overloads say which

@@ -7,14 +7,14 @@ from types import AsyncGeneratorType, TracebackType
 from typing import Generic, Self, TypeVar
 
 from cfbilling.errors import ConfigurationError
-from cfbilling.records import ChargeRecord
-from cfbilling.streams.delivery import StreamSource
+from cfbilling.records import Record
+from cfbilling.streams.delivery import Delivery
 
 __all__ = ["BatchedStream", "RecordStream"]
 
 Item = TypeVar("Item")
 Batch = TypeVar("Batch")
-R = TypeVar("R", bound=ChargeRecord)
+R = TypeVar("R", bound=Record)
 
 
 class BatchedStream(AsyncIterator[Item], Generic[Item, Batch]):
@@ -81,8 +81,8 @@ class RecordStream(BatchedStream[R, list[R]]):
     `BillingError` that ended it; after that it is empty.
     """
 
-    def __init__(self, source: StreamSource[R]) -> None:
-        batches = source.batches()
+    def __init__(self, delivery: Delivery[R]) -> None:
+        batches = delivery.batches()
         super().__init__(batches, _one_by_one(batches))
 
     async def collect(self) -> list[R]:

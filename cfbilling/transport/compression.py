@@ -10,16 +10,20 @@ import importlib
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from cfbilling.errors import DecodeError, TransportError
 
-__all__ = ["Codings", "Inflater"]
+__all__ = ["Codings", "Finder", "Inflater", "first_module"]
 
 _PIECE = 64 * 1024
 _GZIP_WBITS = 16 + zlib.MAX_WBITS
 _LOW_NIBBLE = 0x0F
 _ZLIB_METHOD = 8
+
+
+Finder: TypeAlias = Callable[..., ModuleType | None]
+"""Returns the first module that is installed of the names that it is given."""
 
 
 class Inflater(Protocol):
@@ -130,7 +134,8 @@ class _Brotli:
             raise TransportError("the br body ends early")
 
 
-def _first_module(*names: str) -> ModuleType | None:
+def first_module(*names: str) -> ModuleType | None:
+    """Return the first of these modules that is installed, if any is."""
     for name in names:
         try:
             return importlib.import_module(name)
@@ -139,18 +144,18 @@ def _first_module(*names: str) -> ModuleType | None:
     return None
 
 
-def _makers() -> Mapping[str, Callable[[], Inflater]]:
+def _makers(find: Finder) -> Mapping[str, Callable[[], Inflater]]:
     # The same as zlib, nearly three times as fast.
-    isal = _first_module("isal.isal_zlib")
+    isal = find("isal.isal_zlib")
     makers: dict[str, Callable[[], Inflater]] = {
         "gzip": lambda: _Zlib("gzip", isal),
         "deflate": lambda: _Zlib("deflate", isal),
     }
-    brotli = _first_module("brotli")
+    brotli = find("brotli")
     # Older releases cannot bound what they return for a piece.
     if brotli is not None and hasattr(brotli.Decompressor, "can_accept_more_data"):
         makers["br"] = lambda: _Brotli(brotli)
-    zstd = _first_module("compression.zstd", "backports.zstd")
+    zstd = find("compression.zstd", "backports.zstd")
     if zstd is not None:
         makers["zstd"] = lambda: _Zstd(zstd)
     return makers
@@ -159,12 +164,15 @@ def _makers() -> Mapping[str, Callable[[], Inflater]]:
 class Codings:
     """The content codings that this installation can inflate.
 
+    Args:
+        find: The search for the modules that do it.
+
     Attributes:
         accept_encoding: The header that asks for them.
     """
 
-    def __init__(self) -> None:
-        self._makers = _makers()
+    def __init__(self, find: Finder = first_module) -> None:
+        self._makers = _makers(find)
         self.accept_encoding = ", ".join(self._makers)
 
     def inflater_for(self, content_encoding: str | None) -> Inflater:

@@ -1,205 +1,172 @@
-"""One chunk: retried, received whole into a spool, verified, and only then handed on.
+"""One request: paced, sent, retried, and received whole.
 
 The envelope's ``success`` comes after its ``result``, and a connection can break inside either. So
-nothing of a chunk leaves here before its end was seen; a retry can neither lose nor repeat any.
+nothing of an answer leaves here before its end was seen; a retry can neither lose nor repeat any.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
+from collections.abc import Mapping
 
 import attrs
 
-from cfbilling._concurrency import Turns
-from cfbilling.credentials import Credentials
-from cfbilling.decoding.converter import decode_object
-from cfbilling.errors import BillingError, DecodeError, RateLimited
-from cfbilling.events import ChunkReceived, Observer, QuotaPaused, RequestSent, RetryScheduled
+from cfbilling.credentials import ApiKey, ApiToken, Credentials
+from cfbilling.errors import ConfigurationError, RateLimited
+from cfbilling.events import ChunkReceived, Observer, QuotaPaused, RequestSent
 from cfbilling.options import Clock, Limits, RetryPolicy
-from cfbilling.protocol.endpoints import BillingRequest
 from cfbilling.protocol.headers import Quota, read_quota
+from cfbilling.protocol.requests import Request, about
 from cfbilling.records import Record
-from cfbilling.transport.compression import Codings
-from cfbilling.transport.rate_limit import Gate
-from cfbilling.transport.receiver import Received, receive
-from cfbilling.transport.retry import FailedAttempt, retrying
+from cfbilling.transport.rate_limit import RateLimiter
+from cfbilling.transport.receiver import Received, Receiver
+from cfbilling.transport.retry import retrying
 from cfbilling.transport.session import HttpSession
-from cfbilling.transport.spool import SpoolRoom
 
-__all__ = ["Fetcher", "Means", "explain"]
-
-R = TypeVar("R", bound=Record)
+__all__ = ["Fetcher"]
 
 
-def explain(
-    error: BaseException, request: BillingRequest, received: Received | None = None
-) -> None:
-    """Add to an error of ours which request, and which response, it is about."""
-    if isinstance(error, BillingError):
-        error.during(**request.facts)
-        if received is not None:
-            error.answered(received.status, received.ray_id)
-
-
-@attrs.frozen
-class Means:
-    """What the fetchers of a client share.
+@attrs.frozen(eq=False)
+class _Lane:
+    """One credential's way to the service.
 
     Attributes:
-        session: What sends.
-        base_url: Where to.
-        policy: When to try again.
-        limits: How much at once.
-        observer: Who is told.
-        clock: What waits.
-        codings: What can be inflated.
-        room: Where received bodies wait.
-        turns: What shares the loop's time among all tasks of a client.
-        slots: How many requests may be in flight, whatever their credential.
+        headers: The headers of its requests, signature included.
+        limiter: Its pace.
     """
 
-    session: HttpSession
-    base_url: str
-    policy: RetryPolicy
-    limits: Limits
-    observer: Observer
-    clock: Clock
-    codings: Codings = attrs.field(factory=Codings)
-    turns: Turns = attrs.field(factory=Turns)
-    room: SpoolRoom = attrs.field(
-        default=attrs.Factory(lambda self: SpoolRoom(self.limits.spool_bytes), takes_self=True)
-    )
-    slots: asyncio.Semaphore = attrs.field(
-        default=attrs.Factory(
-            lambda self: asyncio.Semaphore(self.limits.concurrency), takes_self=True
-        )
-    )
+    headers: Mapping[str, str]
+    limiter: RateLimiter
 
 
 class Fetcher:
-    """Sends requests under one credential, at its pace, and returns what arrived whole.
+    """Sends requests, each under its credential and at that credential's pace.
 
     Args:
-        means: What it shares with the other credentials' fetchers.
-        credentials: What signs.
-
-    Attributes:
-        gate: The credential's pace.
-        turns: What shares the loop's time.
+        session: The HTTP session.
+        base_url: The URL that every path is below.
+        receiver: The receiver of responses.
+        policy: The retry policy.
+        limits: The limits; of these, how many requests may be in flight.
+        observer: Told of requests, retries, pauses and what arrived.
+        clock: The clock that waits.
     """
 
-    def __init__(self, means: Means, credentials: Credentials) -> None:
-        self._means = means
-        self._headers = {
-            "Accept": "application/json",
-            "Accept-Encoding": means.codings.accept_encoding,
-            **credentials.headers(),
-        }
-        self.turns = means.turns
-        self.gate = Gate(means.clock, lambda seconds: means.observer(QuotaPaused(seconds=seconds)))
+    def __init__(
+        self,
+        session: HttpSession,
+        base_url: str,
+        receiver: Receiver,
+        *,
+        policy: RetryPolicy,
+        limits: Limits,
+        observer: Observer,
+        clock: Clock,
+    ) -> None:
+        self._session = session
+        self._base_url = base_url
+        self._receiver = receiver
+        self._policy = policy
+        self._observer = observer
+        self._clock = clock
+        self._slots = asyncio.Semaphore(limits.concurrency)
+        self._lanes: dict[Credentials, _Lane] = {}
 
-    async def fetch_chunk(self, request: BillingRequest) -> Received:
-        """Return one chunk, received whole and verified; the caller closes its spool.
+    async def close(self) -> None:
+        """Let go of all that was received and not taken."""
+        await self._receiver.close()
 
-        Raises:
-            BillingError: What went wrong in the end, with the request's facts.
-        """
-        received = await self._fetch(request)
-        try:
-            if not received.ending.is_array:
-                raise DecodeError("expected an array", "result")
-            await received.spool.put(received.ending.last_slice)
-        except BaseException as error:
-            received.spool.close()
-            explain(error, request, received)
-            raise
-        return received
-
-    async def fetch_object(self, request: BillingRequest, record_type: type[R]) -> R:
-        """Return a result that is one object.
+    def limiter(self, credentials: Credentials) -> RateLimiter:
+        """Return what paces the requests under a credential.
 
         Raises:
-            BillingError: What went wrong in the end, with the request's facts.
+            ConfigurationError: If it is neither an `ApiToken` nor an `ApiKey`.
         """
-        received = await self._fetch(request)
-        received.spool.close()
-        try:
-            return decode_object(received.ending.last_slice, record_type)
-        except DecodeError as error:
-            explain(error, request, received)
-            raise
+        return self._lane(credentials).limiter
 
-    async def _fetch(self, request: BillingRequest) -> Received:
-        means, facts = self._means, request.facts
-
-        def tell(failed: FailedAttempt) -> None:
-            means.observer(RetryScheduled(**facts, **attrs.asdict(failed, recurse=False)))
-
-        try:
-            return await retrying(
-                lambda number: self._attempt(request, number), means.policy, means.clock, tell
+    def _lane(self, credentials: Credentials) -> _Lane:
+        lane = self._lanes.get(credentials)
+        if lane is None:
+            if not isinstance(credentials, ApiToken | ApiKey):
+                raise ConfigurationError("credentials must be an ApiToken or an ApiKey")
+            headers = {
+                "Accept": "application/json",
+                "Accept-Encoding": self._receiver.accept_encoding,
+                **credentials.headers(),
+            }
+            limiter = RateLimiter(
+                self._clock, lambda seconds: self._observer(QuotaPaused(seconds=seconds))
             )
-        except BillingError as error:
-            explain(error, request)
-            raise
+            lane = self._lanes[credentials] = _Lane(headers, limiter)
+        return lane
 
-    async def _attempt(self, request: BillingRequest, number: int) -> Received:
-        means, facts = self._means, request.facts
-        await self._enter()
+    async def fetch(self, request: Request[Record], credentials: Credentials) -> Received:
+        """Return the answer to a request, received whole and verified.
+
+        Args:
+            request: The request.
+            credentials: The credential that signs it.
+
+        Returns:
+            What arrived; the caller closes its spool.
+
+        Raises:
+            BillingError: What went wrong in the end, with the request's facts.
+        """
+        lane = self._lane(credentials)
+
+        async def attempt(request: Request[Record], number: int) -> Received:
+            return await self._attempt(request, number, lane)
+
+        with about(request):
+            return await retrying(request, attempt, self._policy, self._clock, self._observer)
+
+    async def _attempt(self, request: Request[Record], number: int, lane: _Lane) -> Received:
+        await self._enter(lane.limiter)
         try:
-            means.observer(RequestSent(attempt=number, **facts))
-            began = means.clock.monotonic()
-            received = await self._exchange(request)
+            self._observer(RequestSent(attempt=number, **request.facts))
+            began = self._clock.monotonic()
+            received = await self._exchange(request, lane)
         finally:
-            means.slots.release()
-        means.observer(
+            self._slots.release()
+        self._observer(
             ChunkReceived(
-                **facts,
+                **request.facts,
                 wire_bytes=received.wire_bytes,
                 body_bytes=received.body_bytes,
-                seconds=means.clock.monotonic() - began,
+                seconds=self._clock.monotonic() - began,
             )
         )
         return received
 
-    async def _enter(self) -> None:
-        """Wait for the gate and for a slot; a slot is not held while the gate is closed."""
+    async def _enter(self, limiter: RateLimiter) -> None:
+        """Wait for the quota and for a slot; no slot is held while the quota is waited for."""
         while True:
-            pause = self.gate.closed_for
-            if pause > self._means.policy.budget:
+            pause = limiter.closed_for
+            if pause > self._policy.budget:
                 raise RateLimited("the quota is used up for too long", retry_after=pause)
-            await self.gate.opened()
-            await self._means.slots.acquire()
-            if self.gate.enter():
+            await limiter.opened()
+            await self._slots.acquire()
+            if limiter.enter():
                 return
-            self._means.slots.release()
+            self._slots.release()
 
-    async def _exchange(self, request: BillingRequest) -> Received:
-        means = self._means
+    async def _exchange(self, request: Request[Record], lane: _Lane) -> Received:
+        limiter = lane.limiter
         quota: Quota | None = None
         is_answered = False
         try:
-            url = means.base_url + request.target
-            async with means.session.get(url, self._headers) as exchange:
+            async with self._session.get(self._base_url + request.target, lane.headers) as exchange:
                 quota = read_quota(exchange.headers)
-                self.gate.answered(quota)
+                limiter.answered(quota)
                 is_answered = True
-                return await receive(
-                    exchange,
-                    request.endpoint,
-                    room=means.room,
-                    codings=means.codings,
-                    limits=means.limits,
-                    turns=means.turns,
-                    now=means.clock.now(),
-                )
+                return await self._receiver.receive(exchange, request.endpoint)
         except RateLimited as error:
             if error.retry_after is None and quota is not None and not quota.remaining:
                 error.retry_after = quota.reset
             if error.retry_after is not None:
-                self.gate.locked_out(error.retry_after)
+                limiter.locked_out(error.retry_after)
             raise
         finally:
             if not is_answered:
-                self.gate.given_up()
+                limiter.given_up()

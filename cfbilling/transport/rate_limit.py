@@ -16,14 +16,14 @@ from collections.abc import Callable
 from cfbilling.options import Clock
 from cfbilling.protocol.headers import Policy, Quota
 
-__all__ = ["Gate"]
+__all__ = ["RateLimiter"]
 
 _DOCUMENTED = Policy(requests=1200, seconds=300.0)
 # The service rounds the seconds until a window's end, so two answers of one window may differ.
 _SAME_WINDOW = 1.5
 
 
-class Gate:
+class RateLimiter:
     """Lets requests of one credential pass.
 
     Args:

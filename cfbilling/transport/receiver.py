@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from datetime import datetime
 from http import HTTPStatus
 
 import attrs
 
 from cfbilling._concurrency import SMALL, Turns
-from cfbilling.errors import BillingError, DecodeError, ResponseTooLarge
-from cfbilling.options import Limits
+from cfbilling.errors import ApiError, BillingError, DecodeError, ErrorDetail, ResponseTooLarge
+from cfbilling.options import Clock, Limits
 from cfbilling.protocol.endpoints import Endpoint
 from cfbilling.protocol.envelope import error_for, refusal_details
 from cfbilling.protocol.slices import Ending, Slicer
+from cfbilling.records import Record
 from cfbilling.transport.compression import Codings
 from cfbilling.transport.session import Exchange
 from cfbilling.transport.spool import Spool, SpoolRoom
 
-__all__ = ["Received", "receive"]
+__all__ = ["Received", "Receiver"]
 
 _LONGEST_REFUSAL = 256 * 1024
 
@@ -29,8 +29,8 @@ class Received:
     """A body that arrived whole.
 
     Attributes:
-        spool: The slices of its result, but for the last.
-        ending: What its end told.
+        spool: The slices of its result, in order.
+        is_array: Whether its result is an array.
         status: The HTTP status of its response.
         ray_id: The ``cf-ray`` header.
         wire_bytes: Its length as sent.
@@ -38,7 +38,7 @@ class Received:
     """
 
     spool: Spool
-    ending: Ending
+    is_array: bool
     status: int
     ray_id: str | None
     wire_bytes: int
@@ -97,48 +97,69 @@ async def _slice_into(spool: Spool, body: _Body, slice_bytes: int) -> Ending:
     return slicer.finish()
 
 
-async def receive(
-    exchange: Exchange,
-    endpoint: Endpoint,
-    *,
-    room: SpoolRoom,
-    codings: Codings,
-    limits: Limits,
-    turns: Turns,
-    now: datetime,
-) -> Received:
-    """Receive a response whole.
+class Receiver:
+    """Receives responses whole, into spools that share one room.
 
     Args:
-        exchange: The response.
-        endpoint: What was asked.
-        room: Where the slices wait; the caller closes the spool that it gets.
-        codings: What can be inflated.
         limits: How much is too much.
         turns: Whose work is shared with other tasks.
-        now: The present moment, for a ``Retry-After`` that is a date.
+        clock: The present moment, for a ``Retry-After`` that is a date.
 
-    Raises:
-        ApiError: If the service refused, by its status or in the envelope.
-        TransportError: If the body breaks off, ends early or is corrupt.
-        ResponseTooLarge: If the body is longer than it may be.
-        DecodeError: If it is no envelope.
+    Attributes:
+        accept_encoding: The header that asks for the codings that can be inflated.
     """
-    status, headers = exchange.status, exchange.headers
-    spool = room.spool()
-    try:
-        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            said = await _refusal_body(exchange, codings, turns)
-            raise error_for(status, headers, refusal_details(said), endpoint, now)
-        body = _Body(exchange, codings, limits.max_response_bytes, turns)
-        ending = await _slice_into(spool, body, limits.slice_bytes)
-        if not ending.envelope.success:
-            raise error_for(status, headers, ending.envelope.details, endpoint, now)
-    except BillingError as error:
-        spool.close()
-        error.answered(status, headers.get("cf-ray"))
-        raise
-    except BaseException:
-        spool.close()
-        raise
-    return Received(spool, ending, status, headers.get("cf-ray"), body.wire_bytes, body.body_bytes)
+
+    def __init__(self, limits: Limits, turns: Turns, clock: Clock) -> None:
+        self._limits = limits
+        self._turns = turns
+        self._clock = clock
+        self._codings = Codings()
+        self._room = SpoolRoom(limits.spool_bytes)
+        self.accept_encoding = self._codings.accept_encoding
+
+    async def close(self) -> None:
+        """Close every spool that is still open."""
+        await self._room.close()
+
+    async def receive(self, exchange: Exchange, endpoint: Endpoint[Record]) -> Received:
+        """Receive a response whole.
+
+        Args:
+            exchange: The response.
+            endpoint: What was asked.
+
+        Returns:
+            What arrived; the caller closes its spool.
+
+        Raises:
+            ApiError: If the service refused, by its status or in the envelope.
+            TransportError: If the body breaks off, ends early or is corrupt.
+            ResponseTooLarge: If the body is longer than it may be.
+            DecodeError: If it is not an envelope.
+        """
+        status, headers = exchange.status, exchange.headers
+        ray_id = headers.get("cf-ray")
+        spool = self._room.spool()
+        try:
+            if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+                said = await _refusal_body(exchange, self._codings, self._turns)
+                raise self._refusal(exchange, refusal_details(said), endpoint)
+            body = _Body(exchange, self._codings, self._limits.max_response_bytes, self._turns)
+            ending = await _slice_into(spool, body, self._limits.slice_bytes)
+            if not ending.envelope.success:
+                raise self._refusal(exchange, ending.envelope.details, endpoint)
+            await spool.put(ending.last_slice)
+        except BillingError as error:
+            spool.close()
+            error.answered(status, ray_id)
+            raise
+        except BaseException:
+            spool.close()
+            raise
+        return Received(spool, ending.is_array, status, ray_id, body.wire_bytes, body.body_bytes)
+
+    def _refusal(
+        self, exchange: Exchange, details: tuple[ErrorDetail, ...], endpoint: Endpoint[Record]
+    ) -> ApiError:
+        now = self._clock.now()
+        return error_for(exchange.status, exchange.headers, details, endpoint, now)

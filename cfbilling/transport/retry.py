@@ -9,35 +9,20 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import attrs
 import tenacity
 
 from cfbilling.errors import BillingError, RateLimited, ServerError, TransportError
+from cfbilling.events import Observer, RetryScheduled
 from cfbilling.options import Clock, RetryPolicy
+from cfbilling.protocol.requests import Request
+from cfbilling.records import Record
 
-__all__ = ["FailedAttempt", "is_transient", "retrying"]
+__all__ = ["is_transient", "retrying"]
 
 T = TypeVar("T")
 
 _TRANSIENT_STATUSES = frozenset({408, 425, 500, 502, 503, 504, *range(520, 531)})
 _MOST_DOUBLINGS = 60
-
-
-@attrs.frozen
-class FailedAttempt:
-    """An attempt that is followed by another.
-
-    Attributes:
-        error: Why it failed.
-        attempt: Which one it was, from 1.
-        wait: Seconds until the next.
-        asked: Whether the service asked for that wait.
-    """
-
-    error: BillingError
-    attempt: int
-    wait: float
-    asked: bool
 
 
 def is_transient(error: BaseException) -> bool:
@@ -79,18 +64,20 @@ class _Spending:
 
 
 async def retrying(
-    attempt: Callable[[int], Awaitable[T]],
+    request: Request[Record],
+    attempt: Callable[[Request[Record], int], Awaitable[T]],
     policy: RetryPolicy,
     clock: Clock,
-    on_failure: Callable[[FailedAttempt], None],
+    observer: Observer,
 ) -> T:
     """Call *attempt* until it succeeds, fails for good, or the policy is used up.
 
     Args:
-        attempt: Called with the attempt's number, from 1.
+        request: The request that is attempted.
+        attempt: Called with the request and the attempt's number, from 1.
         policy: How often and how long.
-        clock: What waits.
-        on_failure: Told of each attempt that is followed by another.
+        clock: The clock that waits.
+        observer: Gets a `RetryScheduled` for each attempt that is followed by another.
 
     Raises:
         BillingError: The last error itself, with its ``attempts`` counted.
@@ -100,8 +87,14 @@ async def retrying(
     def tell(state: tenacity.RetryCallState) -> None:
         error = _error_of(state)
         if isinstance(error, BillingError):
-            on_failure(
-                FailedAttempt(error, state.attempt_number, state.upcoming_sleep, spending.asked)
+            observer(
+                RetryScheduled(
+                    **request.facts,
+                    attempt=state.attempt_number,
+                    wait=state.upcoming_sleep,
+                    asked=spending.asked,
+                    error=error,
+                )
             )
 
     number = 0
@@ -114,7 +107,7 @@ async def retrying(
             raise error
         number += 1
         try:
-            return await attempt(number)
+            return await attempt(request, number)
         except BillingError as error:
             error.attempts = number
             raise

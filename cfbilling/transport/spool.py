@@ -20,9 +20,11 @@ class SpoolRoom:
 
     Args:
         memory: The bytes that they may hold in memory together.
+        block_bytes: About how many bytes are written to a file at once.
     """
 
-    def __init__(self, memory: int) -> None:
+    def __init__(self, memory: int, block_bytes: int = _BLOCK) -> None:
+        self.block_bytes = block_bytes
         self._free = memory
         self._open: set[Spool] = set()
         self._closing: set[asyncio.Future[None]] = set()
@@ -111,7 +113,7 @@ class Spool:
             return
         self._block.append(piece)
         self._block_size += len(piece)
-        if self._block_size >= _BLOCK:
+        if self._block_size >= self._room.block_bytes:
             await self._write_block()
 
     def _check_open(self) -> None:

@@ -290,8 +290,10 @@ async def test_leaving_early_leaves_nothing() -> None:
         async with client.fan_out(sandbox.account_ids, START, END) as stream:
             async for _ in stream:
                 break
-        assert set() == client._tasks._running
-        assert all(not fetcher.gate.watchers for fetcher in client._fetchers.values())
+        pipeline = client._opened()
+        assert set() == pipeline.tasks._running
+        limiter = pipeline.fetcher.limiter(ApiToken(sandbox.api_token))
+        assert set() == limiter.watchers
 
         async def consume() -> None:
             async for _ in client.fan_out(sandbox.account_ids, START, END):
@@ -304,7 +306,7 @@ async def test_leaving_early_leaves_nothing() -> None:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert set() == client._tasks._running
+            assert set() == pipeline.tasks._running
 
 
 async def test_closing_the_client_ends_a_fan_out() -> None:

@@ -12,7 +12,6 @@ from datetime import date
 import pytest
 
 from cfbilling import ApiToken, BillingClient, ConfigurationError
-from cfbilling.options import Limits
 from cfbilling.sandbox import Fault, Sandbox
 
 START, END = date(2024, 1, 1), date(2024, 7, 1)
@@ -26,12 +25,6 @@ def _open_files() -> set[str]:
         except FileNotFoundError:
             continue
     return found
-
-
-@pytest.fixture(autouse=True)
-def _small_spools(monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = Limits(slice_bytes=2_000, spool_bytes=10_000, concurrency=4)
-    monkeypatch.setattr("cfbilling.client.Limits", lambda **_: limits)
 
 
 @asynccontextmanager
@@ -56,8 +49,15 @@ async def _settled(condition: Callable[[], bool]) -> None:
     raise AssertionError("the loop did not settle")
 
 
-def _client(sandbox: Sandbox) -> BillingClient:
-    return BillingClient(ApiToken(sandbox.api_token), base_url=sandbox.base_url)
+def _client(sandbox: Sandbox, chunk_days: int = 31) -> BillingClient:
+    return BillingClient(
+        ApiToken(sandbox.api_token),
+        base_url=sandbox.base_url,
+        concurrency=4,
+        chunk_days=chunk_days,
+        slice_bytes=2_000,
+        spool_bytes=10_000,
+    )
 
 
 async def test_a_break_inside_a_context_ends_the_stream() -> None:
@@ -77,7 +77,7 @@ async def test_a_break_without_a_context_ends_the_stream() -> None:
         async for _ in client.usage(sandbox.account_ids[0], START, END):
             break
         gc.collect()
-        await _settled(lambda: not client._tasks._running)
+        await _settled(lambda: not client._opened().tasks._running)
 
 
 async def test_closing_the_client_ends_an_open_stream() -> None:
@@ -119,9 +119,7 @@ async def test_cancellation_at_any_await_leaves_nothing(turns: int) -> None:
     async with (
         Sandbox(records_per_day=3, quota=None) as sandbox,
         nothing_left(),
-        BillingClient(
-            ApiToken(sandbox.api_token), base_url=sandbox.base_url, chunk_days=1
-        ) as client,
+        _client(sandbox, chunk_days=1) as client,
     ):
         task = asyncio.ensure_future(consume(client, sandbox.account_ids[0]))
         for _ in range(turns):
@@ -130,7 +128,7 @@ async def test_cancellation_at_any_await_leaves_nothing(turns: int) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await _settled(lambda: not client._tasks._running)
+        await _settled(lambda: not client._opened().tasks._running)
 
 
 async def test_a_cancelled_client_leaves_nothing() -> None:
@@ -157,7 +155,7 @@ async def test_an_error_ends_what_was_fetched_ahead() -> None:
         sandbox.faults.add(Fault(status=403, query={"from": "2024-01-01"}, error_codes=(1,)))
         with pytest.raises(Exception, match="403"):
             await client.usage(sandbox.account_ids[0], START, END).collect()
-        await _settled(lambda: not client._tasks._running)
+        await _settled(lambda: not client._opened().tasks._running)
 
 
 async def test_a_slow_consumer_bounds_what_is_fetched() -> None:

@@ -21,7 +21,6 @@ from cfbilling import (
     ServerError,
     TransportError,
 )
-from cfbilling.options import Limits
 from cfbilling.protocol.slices import Slicer
 from cfbilling.sandbox import Fault, Sandbox
 from tests.conftest import Waits
@@ -181,13 +180,17 @@ async def test_a_hanging_name_resolution_times_out() -> None:
             await client.billing_profile(ACCOUNT)
 
 
-async def test_cleaning_up_survives_a_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_cleaning_up_survives_a_cancellation() -> None:
     """Closing a stream that is itself cancelled leaves nothing running and no room taken."""
-    limits = Limits(slice_bytes=2_000, spool_bytes=10_000, concurrency=4)
-    monkeypatch.setattr("cfbilling.client.Limits", lambda **_: limits)
     async with (
         Sandbox() as sandbox,
-        BillingClient(ApiToken(sandbox.api_token), base_url=sandbox.base_url) as client,
+        BillingClient(
+            ApiToken(sandbox.api_token),
+            base_url=sandbox.base_url,
+            concurrency=4,
+            slice_bytes=2_000,
+            spool_bytes=10_000,
+        ) as client,
     ):
         stream = client.usage(sandbox.account_ids[0], "2024-01-01", "2025-01-01")
         await anext(stream)
@@ -195,8 +198,7 @@ async def test_cleaning_up_survives_a_cancellation(monkeypatch: pytest.MonkeyPat
         await asyncio.sleep(0)
         closing.cancel()
         await asyncio.wait((closing,))
-        await _until(lambda: not client._tasks._running)
-        means = client._means
-        assert means is not None
-        await _until(lambda: not means.room._open)
-        assert means.room._free == 10_000
+        await _until(lambda: not client._opened().tasks._running)
+        room = client._opened().fetcher._receiver._room
+        await _until(lambda: not room._open)
+        assert room._free == 10_000

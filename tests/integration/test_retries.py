@@ -195,21 +195,3 @@ async def test_a_refusal_of_a_restricted_endpoint_says_that_it_is_one(
         with pytest.raises(ApiError) as caught:
             await client.billing_profile(account)
         assert "not open" not in str(caught.value)
-
-
-async def test_a_programming_error_is_not_tried_again(
-    client_for: ClientMaker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A TypeError of ours passes through, once."""
-    calls = 0
-
-    async def broken(*_: object, **__: object) -> None:
-        nonlocal calls
-        calls += 1
-        raise TypeError("a bug")
-
-    monkeypatch.setattr("cfbilling.transport.fetcher.receive", broken)
-    async with Sandbox() as sandbox, client_for(sandbox) as client:
-        with pytest.raises(TypeError, match="a bug"):
-            await client.billing_profile(sandbox.account_ids[0])
-    assert calls == 1

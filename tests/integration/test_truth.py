@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from cfbilling import ApiToken, BillingClient, InvalidRequest
 from cfbilling.events import ChunkNarrowed, Event
-from cfbilling.options import Limits
 from cfbilling.sandbox import Fault, Sandbox
 from tests.conftest import ClientMaker
 from tests.integration.truth import received, truth
@@ -77,15 +76,13 @@ async def test_what_comes_out_is_the_truth(  # noqa: PLR0917 - one for each thin
 @pytest.mark.parametrize("spool_bytes", [0, 20_000, 10_000_000])
 async def test_slices_and_spools_change_nothing(
     client_for: ClientMaker,
-    monkeypatch: pytest.MonkeyPatch,
     slice_bytes: int,
     spool_bytes: int,
 ) -> None:
     """Wherever a body is cut, and wherever it waits, the same records come out."""
-    limits = Limits(slice_bytes=slice_bytes, spool_bytes=spool_bytes, concurrency=3)
-    monkeypatch.setattr("cfbilling.client.Limits", lambda **_: limits)
+    limits = {"slice_bytes": slice_bytes, "spool_bytes": spool_bytes, "concurrency": 3}
     start, end = date(2025, 1, 1), date(2025, 3, 15)
-    async with Sandbox() as sandbox, client_for(sandbox) as client:
+    async with Sandbox() as sandbox, client_for(sandbox, **limits) as client:
         account = sandbox.account_ids[0]
         records = await client.usage(account, start, end).collect()
         assert truth(sandbox.expected_usage(account, start, end)) == received(records)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from cfbilling.chunk import DateChunk
 from cfbilling.errors import ConfigurationError
-from cfbilling.protocol.endpoints import ENDPOINTS, request_for
+from cfbilling.protocol.endpoints import ENDPOINTS
+from cfbilling.protocol.requests import Query
 from cfbilling.records import BillingProfile, PaygoRecord, Record, UsageRecord
 
 ID = "023e105f4ecef8ad9ca31a8372d0c353"
@@ -51,7 +52,7 @@ def test_the_table_is_the_documented_one() -> None:
         (
             row.name,
             row.scope,
-            request_for(row, ID).target,
+            Query(row).about(ID).target,
             row.record_type,
             row.max_days,
             row.filters_metric,
@@ -66,7 +67,7 @@ def test_the_table_is_the_documented_one() -> None:
 @pytest.mark.parametrize("name", [row[0] for row in TABLE if row[0] != "billing_profile"])
 def test_a_range_goes_out_as_from_and_to(name: str) -> None:
     """A chunk's ends are the query, exactly."""
-    target = request_for(ENDPOINTS[name], ID, CHUNK).target
+    target = Query(ENDPOINTS[name], CHUNK).about(ID).target
     path = next(row[2] for row in TABLE if row[0] == name)
     assert f"{path}?from=2025-01-01&to=2025-02-01" == target
 
@@ -74,13 +75,13 @@ def test_a_range_goes_out_as_from_and_to(name: str) -> None:
 def test_moments_go_out_as_the_days_that_hold_them() -> None:
     """A chunk of datetimes asks for whole UTC days."""
     chunk = DateChunk(datetime(2025, 1, 1, 12, tzinfo=UTC), datetime(2025, 1, 2, 1, tzinfo=UTC))
-    target = request_for(ENDPOINTS["usage"], ID, chunk).target
+    target = Query(ENDPOINTS["usage"], chunk).about(ID).target
     assert f"/accounts/{ID}/billable/usage?from=2025-01-01&to=2025-01-03" == target
 
 
 def test_a_metric_is_quoted() -> None:
     """What a metric has that a URL has not is quoted."""
-    target = request_for(ENDPOINTS["usage"], ID, CHUNK, "R2 & \u00e9/#?=").target
+    target = Query(ENDPOINTS["usage"], CHUNK, "R2 & \u00e9/#?=").about(ID).target
     expected = "from=2025-01-01&to=2025-02-01&metric=R2+%26+%C3%A9%2F%23%3F%3D"
     assert f"/accounts/{ID}/billable/usage?{expected}" == target
 
@@ -88,7 +89,7 @@ def test_a_metric_is_quoted() -> None:
 @given(st.text(min_size=1, max_size=128))
 def test_any_metric_arrives_as_it_was(metric: str) -> None:
     """A metric read back from the URL is the metric that was asked for, and nothing else is."""
-    target = request_for(ENDPOINTS["usage"], ID, None, metric).target
+    target = Query(ENDPOINTS["usage"], None, metric).about(ID).target
     parts = urlsplit(target)
     assert (f"/accounts/{ID}/billable/usage", "") == (parts.path, parts.fragment)
     assert [("metric", metric)] == parse_qsl(parts.query, keep_blank_values=True)
@@ -98,13 +99,13 @@ def test_any_metric_arrives_as_it_was(metric: str) -> None:
 def test_what_is_no_metric_is_refused(metric: str) -> None:
     """A metric that is empty, too long or no text is refused by its name."""
     with pytest.raises(ConfigurationError, match="metric"):
-        request_for(ENDPOINTS["usage"], ID, None, metric)
+        Query(ENDPOINTS["usage"], None, metric).about(ID)
 
 
 def test_a_metric_needs_an_endpoint_that_filters() -> None:
     """An endpoint that is not documented to take a metric is not sent one."""
     with pytest.raises(ConfigurationError, match="metric"):
-        request_for(ENDPOINTS["paygo_usage"], ID, CHUNK, "metric")
+        Query(ENDPOINTS["paygo_usage"], CHUNK, "metric").about(ID)
 
 
 @pytest.mark.parametrize(
@@ -128,11 +129,11 @@ def test_a_metric_needs_an_endpoint_that_filters() -> None:
 def test_what_is_no_id_is_refused(name: str, scope: str, scope_id: str) -> None:
     """An id that is not 32 lower-case hexadecimal digits is refused by its name, not shown."""
     with pytest.raises(ConfigurationError) as caught:
-        request_for(ENDPOINTS[name], scope_id)
+        Query(ENDPOINTS[name]).about(scope_id)
     assert f"{scope} must be 32 lower-case hexadecimal digits" == str(caught.value)
 
 
 def test_a_request_tells_what_it_is() -> None:
     """Errors and events get the endpoint's name, the id and the chunk."""
-    request = request_for(ENDPOINTS["usage"], ID, CHUNK)
+    request = Query(ENDPOINTS["usage"], CHUNK).about(ID)
     assert {"endpoint": "usage", "scope_id": ID, "chunk": CHUNK} == request.facts

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfbilling.errors import DecodeError, TransportError
-from cfbilling.protocol import slices as slicing
-from cfbilling.protocol.slices import LARGEST_RECORD, Ending, Slicer
+from cfbilling.protocol.slices import LARGEST_RECORD, Ending, Slicer, is_json
 from tests.unit.strategies import TORMENTS, cut_up, outcome_of
 
 texts = st.one_of(st.text(max_size=8), st.sampled_from(TORMENTS))
@@ -45,9 +44,11 @@ def bodies(draw: st.DrawFn, result: list[Any]) -> bytes:
     return f"{space[1]}{{{space[3]}{inside}{space[0]}}}{space[2]}".encode()
 
 
-def cut(pieces: list[bytes], slice_bytes: int) -> tuple[list[bytes], Ending]:
+def cut(
+    pieces: list[bytes], slice_bytes: int, proof: Callable[[bytes], bool] = is_json
+) -> tuple[list[bytes], Ending]:
     """Return all slices of a body, and what its end told."""
-    slicer = Slicer(slice_bytes)
+    slicer = Slicer(slice_bytes, proof)
     slices = [text for piece in pieces for text in slicer.feed(piece)]
     ending = slicer.finish()
     return [*slices, ending.last_slice], ending
@@ -255,21 +256,13 @@ class Counted:
     """The JSON proof, with its work counted."""
 
     def __init__(self) -> None:
-        self._proof = slicing._is_json
+        self._proof = is_json
         self.proven = 0
 
     def __call__(self, text: bytes) -> bool:
         """Prove, and count."""
         self.proven += len(text)
         return self._proof(text)
-
-
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
-    """Count the work of all proofs."""
-    proof = Counted()
-    monkeypatch.setattr(slicing, "_is_json", proof)
-    return proof
 
 
 MIB = 1024 * 1024
@@ -288,13 +281,12 @@ HUGE = {
 
 @pytest.mark.parametrize("slice_bytes", [512, 4096, 131072])
 @pytest.mark.parametrize("kind", HUGE)
-def test_cutting_costs_no_more_than_in_proportion(
-    kind: str, slice_bytes: int, counted: Counted
-) -> None:
+def test_cutting_costs_no_more_than_in_proportion(kind: str, slice_bytes: int) -> None:
     """Whatever a megabyte holds, it passes with a bounded number of proofs for each byte."""
     body = HUGE[kind].encode()
     pieces = [body[begin : begin + 65536] for begin in range(0, len(body), 65536)]
-    slices, ending = cut(pieces, slice_bytes)
+    counted = Counted()
+    slices, ending = cut(pieces, slice_bytes, counted)
     if ending.is_array:
         assert json.loads(body)["result"] == joined(slices)
     assert counted.proven <= 40 * len(body)
@@ -308,10 +300,11 @@ def test_cutting_costs_no_more_than_in_proportion(
     ],
 )
 def test_looking_for_the_array_costs_no_more_than_in_proportion(
-    body: bytes, counted: Counted
+    body: bytes,
 ) -> None:
     """Many keys that are named like the result are sorted out with a bounded number of proofs."""
-    outcome = outcome_of(lambda: cut([body], 1024), DecodeError)
+    counted = Counted()
+    outcome = outcome_of(lambda: cut([body], 1024, counted), DecodeError)
     assert outcome is None or not outcome[1].is_array
     assert counted.proven <= 40 * len(body)
 

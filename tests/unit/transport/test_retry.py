@@ -18,12 +18,16 @@ from cfbilling.errors import (
     ServerError,
     TransportError,
 )
+from cfbilling.events import Event, RetryScheduled
 from cfbilling.options import Clock, RetryPolicy
 from cfbilling.protocol.endpoints import ENDPOINTS
 from cfbilling.protocol.envelope import error_for
-from cfbilling.transport.retry import FailedAttempt, is_transient, retrying
+from cfbilling.protocol.requests import Query, Request
+from cfbilling.records import Record
+from cfbilling.transport.retry import is_transient, retrying
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
+REQUEST = Query(ENDPOINTS["usage"]).about("a" * 32)
 
 
 class Script:
@@ -33,9 +37,9 @@ class Script:
         self._errors = list(errors)
         self.numbers: list[int] = []
         self.waits: list[float] = []
-        self.told: list[FailedAttempt] = []
+        self.told: list[RetryScheduled] = []
 
-    async def attempt(self, number: int) -> str:
+    async def attempt(self, _: Request[Record], number: int) -> str:
         """Raise the next error, or return."""
         self.numbers.append(number)
         if self._errors:
@@ -48,7 +52,12 @@ class Script:
     async def run(self, policy: RetryPolicy | None = None) -> str:
         """Retry by the policy."""
         clock = Clock(now=lambda: NOW, monotonic=lambda: 0.0, sleep=self._sleep)
-        return await retrying(self.attempt, policy or RetryPolicy(), clock, self.told.append)
+        return await retrying(REQUEST, self.attempt, policy or RetryPolicy(), clock, self.tell)
+
+    def tell(self, event: Event) -> None:
+        """Keep what is told."""
+        assert isinstance(event, RetryScheduled)
+        self.told.append(event)
 
 
 def broken(count: int) -> list[TransportError]:
@@ -261,7 +270,7 @@ async def test_cancelling_a_wait_passes_through() -> None:
         await asyncio.Event().wait()
 
     task = asyncio.ensure_future(
-        retrying(script.attempt, RetryPolicy(), Clock(sleep=sleep), script.told.append)
+        retrying(REQUEST, script.attempt, RetryPolicy(), Clock(sleep=sleep), script.tell)
     )
     await waiting.wait()
     task.cancel()

@@ -18,11 +18,6 @@ async def taken(spool: Spool) -> list[bytes]:
     return pieces
 
 
-@pytest.fixture(autouse=True)
-def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cfbilling.transport.spool._BLOCK", 1)
-
-
 @pytest.fixture
 def files(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """List the temporary files that are opened."""
@@ -39,7 +34,7 @@ def files(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 async def test_what_fits_stays_in_memory(files: list[object]) -> None:
     """Slices that fit into the room come back in order, and no file is opened."""
-    spool = SpoolRoom(10).spool()
+    spool = SpoolRoom(10, block_bytes=1).spool()
     for piece in (b"abc", b"", b"defghij"):
         await spool.put(piece)
     assert await taken(spool) == [b"abc", b"", b"defghij"]
@@ -49,7 +44,7 @@ async def test_what_fits_stays_in_memory(files: list[object]) -> None:
 
 async def test_what_does_not_fit_goes_to_a_file(files: list[object]) -> None:
     """The first slice that does not fit and all after it go to one file; the order stays."""
-    room = SpoolRoom(5)
+    room = SpoolRoom(5, block_bytes=1)
     spool = room.spool()
     pieces = [b"abc", b"defg", b"h", b"i" * 100]
     for piece in pieces:
@@ -63,7 +58,7 @@ async def test_what_does_not_fit_goes_to_a_file(files: list[object]) -> None:
 
 async def test_without_memory_all_goes_to_a_file(files: list[object]) -> None:
     """A room of nothing spools everything to disk."""
-    spool = SpoolRoom(0).spool()
+    spool = SpoolRoom(0, block_bytes=1).spool()
     pieces = [bytes([index]) * index for index in range(1, 50)]
     for piece in pieces:
         await spool.put(piece)
@@ -74,7 +69,7 @@ async def test_without_memory_all_goes_to_a_file(files: list[object]) -> None:
 
 async def test_room_is_given_back_when_taken() -> None:
     """A slice that was taken makes room for another spool's."""
-    room = SpoolRoom(4)
+    room = SpoolRoom(4, block_bytes=1)
     first, second = room.spool(), room.spool()
     await first.put(b"abcd")
     assert room.take(1) is False
@@ -86,7 +81,7 @@ async def test_room_is_given_back_when_taken() -> None:
 
 async def test_room_is_given_back_when_closed() -> None:
     """Closing a spool frees all that it held, once, however often it is closed."""
-    room = SpoolRoom(4)
+    room = SpoolRoom(4, block_bytes=1)
     spool = room.spool()
     await spool.put(b"ab")
     await spool.put(b"cd")
@@ -98,7 +93,7 @@ async def test_room_is_given_back_when_closed() -> None:
 
 async def test_one_body_cannot_use_more_than_the_room() -> None:
     """All spools together hold no more than the room in memory."""
-    room = SpoolRoom(6)
+    room = SpoolRoom(6, block_bytes=1)
     spools = [room.spool() for _ in range(4)]
     for spool in spools:
         await spool.put(b"abc")
@@ -110,7 +105,7 @@ async def test_one_body_cannot_use_more_than_the_room() -> None:
 
 async def test_nothing_comes_from_an_empty_spool() -> None:
     """An empty spool has no slice, however often it is asked."""
-    spool = SpoolRoom(4).spool()
+    spool = SpoolRoom(4, block_bytes=1).spool()
     assert [None, None] == [await spool.take(), await spool.take()]
     spool.close()
 
@@ -127,7 +122,7 @@ async def test_a_closed_spool_says_so(memory: int) -> None:
 
 async def test_closing_the_room_closes_its_spools(files: list[object]) -> None:
     """A room that is closed leaves no file open and no spool that gives anything."""
-    room = SpoolRoom(0)
+    room = SpoolRoom(0, block_bytes=1)
     spools = [room.spool() for _ in range(3)]
     for spool in spools:
         await spool.put(b"abc")
@@ -140,7 +135,7 @@ async def test_closing_the_room_closes_its_spools(files: list[object]) -> None:
 
 async def test_a_closed_spool_keeps_no_room() -> None:
     """What is put into a spool after it was closed does not hold any memory of the room."""
-    room = SpoolRoom(4)
+    room = SpoolRoom(4, block_bytes=1)
     spool = room.spool()
     spool.close()
     with contextlib.suppress(ConfigurationError):
@@ -150,7 +145,7 @@ async def test_a_closed_spool_keeps_no_room() -> None:
 
 async def test_a_cancelled_put_leaves_nothing_open(files: list[object]) -> None:
     """A spool whose writer was cancelled can be closed, and its file is."""
-    room = SpoolRoom(0)
+    room = SpoolRoom(0, block_bytes=1)
     spool = room.spool()
     task = asyncio.ensure_future(spool.put(b"abc"))
     await asyncio.sleep(0)
@@ -161,12 +156,9 @@ async def test_a_cancelled_put_leaves_nothing_open(files: list[object]) -> None:
     assert [True] == [getattr(file, "closed", None) for file in files]
 
 
-async def test_slices_of_a_block_keep_their_borders(
-    files: list[object], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_slices_of_a_block_keep_their_borders(files: list[object]) -> None:
     """Slices are written several at a time, and come back one by one; the last may stay."""
-    monkeypatch.setattr("cfbilling.transport.spool._BLOCK", 100)
-    spool = SpoolRoom(0).spool()
+    spool = SpoolRoom(0, block_bytes=100).spool()
     pieces = [bytes([index]) * (index % 37) for index in range(200)]
     for piece in pieces:
         await spool.put(piece)
@@ -182,7 +174,7 @@ async def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tempfile, "TemporaryFile", no_room)
-    spool = SpoolRoom(0).spool()
+    spool = SpoolRoom(0, block_bytes=1).spool()
     with pytest.raises(ResponseTooLarge, match="No space") as caught:
         await spool.put(b"abc")
     assert isinstance(caught.value.__cause__, OSError)
