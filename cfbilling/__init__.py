@@ -23,6 +23,7 @@ from cfbilling.errors import (
 )
 from cfbilling.options import Clock, RetryPolicy, Timeouts
 from cfbilling.progress import Stats
+from cfbilling.protocol.headers import Quota, QuotaPolicy
 from cfbilling.protocol.splitter import split_range
 from cfbilling.records import BillingProfile, PaygoRecord, UsageRecord
 from cfbilling.streams.fan_out import FanOutStream
@@ -49,6 +50,8 @@ __all__ = [
     "NotFound",
     "PaygoRecord",
     "PermissionDenied",
+    "Quota",
+    "QuotaPolicy",
     "RateLimited",
     "RecordStream",
     "ResponseTooLarge",

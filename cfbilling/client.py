@@ -25,6 +25,7 @@ from cfbilling.protocol.endpoints import (
     USAGE,
     Endpoint,
 )
+from cfbilling.protocol.headers import Quota, QuotaPolicy
 from cfbilling.protocol.plan import Planner
 from cfbilling.protocol.requests import Query
 from cfbilling.protocol.splitter import Moment, requested_range
@@ -61,12 +62,14 @@ class BillingClient:
         chunk_days: The longest date range of one request, 1 to 31 days.
         timeout: `Timeouts`, or one number of seconds for connecting and for reading.
         session: An aiohttp session to use; it is never closed here.
-        observer: Called with each event; by default they are logged (``cfbilling.events``).
+        observer: Called with each event; they are logged as well (``cfbilling.events``).
         trace_configs: aiohttp's tracing hooks, for the session that the client opens itself.
         max_response_bytes: The longest body that is accepted, counted after decompression.
         spool_bytes: Memory for bodies that were received but not yet delivered, all streams
             together; what goes beyond it goes to a temporary file.
         slice_bytes: How much of a body is decoded between two turns of the event loop.
+        assumed_quota: The quota of a credential until the service tells it: 1,200 requests in 300
+            seconds, as documented.
         clock: What dates and waits; for tests.
 
     Attributes:
@@ -91,6 +94,7 @@ class BillingClient:
         max_response_bytes: int = Limits().max_response_bytes,
         spool_bytes: int = Limits().spool_bytes,
         slice_bytes: int = Limits().slice_bytes,
+        assumed_quota: QuotaPolicy = QuotaPolicy(),  # noqa: B008 - frozen
         clock: Clock = Clock(),  # noqa: B008 - frozen
     ) -> None:
         self._credentials = credentials_from_env() if credentials is None else credentials
@@ -98,6 +102,8 @@ class BillingClient:
             raise ConfigurationError("credentials must be an ApiToken or an ApiKey")
         if not isinstance(retry, RetryPolicy):
             raise ConfigurationError("retry must be a RetryPolicy")
+        if not isinstance(assumed_quota, QuotaPolicy):
+            raise ConfigurationError("assumed_quota must be a QuotaPolicy")
         if session is not None and trace_configs:
             raise ConfigurationError("trace_configs belong to the session: give them to it")
         self._base_url = checked_base_url(
@@ -112,8 +118,10 @@ class BillingClient:
         )
         self._retry = retry
         self._clock = clock
+        self._assumed_quota = assumed_quota
         self.stats = Stats()
-        self._observer = Observers(self.stats, observer or LoggingObserver())
+        observers = () if observer is None else (observer,)
+        self._observer = Observers(self.stats, LoggingObserver(), *observers)
         self._session = HttpSession(
             f"cfbilling/{__version__}",
             Timeouts.of(timeout),
@@ -137,6 +145,7 @@ class BillingClient:
             limits=self._limits,
             observer=self._observer,
             clock=self._clock,
+            assumed_quota=self._assumed_quota,
         )
         self._pipeline = Pipeline(fetcher, self._planner, turns, self._observer)
         return self
@@ -155,6 +164,24 @@ class BillingClient:
             await self._pipeline.close()
             self._pipeline = None
         await self._session.close()
+
+    def quota(self, credentials: Credentials | None = None) -> Quota | None:
+        """Return what is left of a credential's quota: of several limits, the tightest.
+
+        It is what the service said last, less the requests that are under way.
+
+        Args:
+            credentials: The credential; by default the client's own.
+
+        Returns:
+            ``None`` while the service has told nothing.
+
+        Raises:
+            ConfigurationError: If it is neither an `ApiToken` nor an `ApiKey`, or the client is
+                not entered.
+        """
+        fetcher = self._opened().fetcher
+        return fetcher.limiter(self._credentials if credentials is None else credentials).quota
 
     async def billing_profile(self, account_id: str) -> BillingProfile:
         """Return who pays for an account and how.

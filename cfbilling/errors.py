@@ -5,6 +5,7 @@
     ├── TransportError          the wire: no connection, a timeout, a broken or corrupt body
     ├── DecodeError             the data: malformed JSON, a wrong type, a wrong shape
     ├── ResponseTooLarge        the data: more bytes than ``max_response_bytes``
+    ├── FanOutError             some accounts of a fan-out: a group of their errors
     └── ApiError                the service refused
         ├── InvalidRequest      400 and the other 4xx
         ├── AuthenticationError 401, or code 10000 or 9109 with any status
@@ -14,7 +15,8 @@
         └── ServerError         5xx, 408, 425
 
 The facts are attributes, the sentence is only for people. Nothing secret is among them, and
-the exception that led to one of these is its ``__cause__``.
+the exception that led to one of these is its ``__cause__``. What the service says is shown with
+its control characters escaped.
 """
 
 from __future__ import annotations
@@ -42,7 +44,17 @@ __all__ = [
     "ResponseTooLarge",
     "ServerError",
     "TransportError",
+    "printable",
 ]
+
+_MOST_NAMED = 10
+
+
+def printable(text: str) -> str:
+    """Return a text of the service with what could steer a terminal or forge a line escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 @attrs.frozen
@@ -62,7 +74,8 @@ class ErrorDetail:
     pointer: str | None = None
 
     def __str__(self) -> str:
-        return self.message if self.code is None else f"{self.code}: {self.message}"
+        message = printable(self.message)
+        return message if self.code is None else f"{self.code}: {message}"
 
 
 class BillingError(Exception):
@@ -89,7 +102,6 @@ class BillingError(Exception):
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
-        self.message = message
         self.status = status
         self.errors = errors
         self.ray_id = ray_id
@@ -108,6 +120,29 @@ class BillingError(Exception):
         """Add which response it was, known one layer above the one that raises."""
         self.status, self.ray_id = status, ray_id
         return self
+
+    def forget_frames(self) -> Self:
+        """Drop the tracebacks of this error and of all that led to it, and return it.
+
+        A kept traceback keeps every frame's variables: bodies, headers and the credentials in
+        them. Whoever keeps many errors, or sends them on, needs only what they say.
+        """
+        left: list[BaseException | None] = [self]
+        seen: set[int] = set()
+        while left:
+            error = left.pop()
+            if error is not None and id(error) not in seen:
+                seen.add(id(error))
+                error.__traceback__ = None
+                left += [error.__cause__, error.__context__]
+                if isinstance(error, BaseExceptionGroup):
+                    left += error.exceptions
+        return self
+
+    @property
+    def message(self) -> str:
+        """What went wrong, in one sentence, without the facts."""
+        return str(self.args[0])
 
     @property
     def codes(self) -> tuple[int, ...]:
@@ -194,9 +229,6 @@ class ServerError(ApiError):
     """The service failed: 5xx, and the two 4xx that ask to try again (408, 425)."""
 
 
-_MOST_NAMED = 10
-
-
 @attrs.frozen
 class AccountFailure:
     """An account whose records did not all come.
@@ -210,10 +242,11 @@ class AccountFailure:
     error: BillingError
 
 
-class FanOutError(ExceptionGroup[BillingError]):
+class FanOutError(BillingError, ExceptionGroup[BillingError]):
     """Some accounts of a fan-out failed; all others were delivered whole.
 
-    A group of the accounts' errors, so that ``except*`` works on it.
+    A group of the accounts' errors, so that ``except*`` works on it. ``except BillingError``
+    takes it as well: it is one of them.
 
     Attributes:
         failures: Each failed account with its error.
@@ -223,18 +256,14 @@ class FanOutError(ExceptionGroup[BillingError]):
 
     def __new__(cls, failures: Sequence[AccountFailure]) -> Self:
         """Make the group of the failures' errors."""
-        named = ", ".join(failure.account_id for failure in failures[:_MOST_NAMED])
-        more = f" and {len(failures) - _MOST_NAMED} more" if len(failures) > _MOST_NAMED else ""
-        group = super().__new__(
-            cls,
-            f"{len(failures)} accounts failed: {named}{more}",
-            [failure.error for failure in failures],
+        group = ExceptionGroup.__new__(
+            cls, _summary(failures), [failure.error for failure in failures]
         )
         group.failures = tuple(failures)
         return group
 
     def __init__(self, failures: Sequence[AccountFailure]) -> None:
-        super().__init__(self.message, [failure.error for failure in failures])
+        super().__init__(_summary(failures))
 
     def derive(self, errors: Sequence[BillingError], /) -> FanOutError:  # type: ignore[override]  # the group holds no others
         """Return the group of a part of the failures, as ``except*`` asks."""
@@ -243,3 +272,10 @@ class FanOutError(ExceptionGroup[BillingError]):
 
     def __reduce__(self) -> tuple[type[FanOutError], tuple[tuple[AccountFailure, ...]]]:
         return FanOutError, (self.failures,)
+
+
+def _summary(failures: Sequence[AccountFailure]) -> str:
+    named = ", ".join(printable(failure.account_id) for failure in failures[:_MOST_NAMED])
+    more = f" and {len(failures) - _MOST_NAMED} more" if len(failures) > _MOST_NAMED else ""
+    accounts = "account" if len(failures) == 1 else "accounts"
+    return f"{len(failures)} {accounts} failed: {named}{more}"

@@ -6,12 +6,13 @@ No event holds anything secret or personal.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import ClassVar
 
 import attrs
 
 from cfbilling.chunk import DateChunk
-from cfbilling.errors import BillingError
+from cfbilling.errors import BillingError, printable
 
 __all__ = [
     "AccountDone",
@@ -34,7 +35,13 @@ __all__ = [
 
 @attrs.frozen(kw_only=True)
 class Event:
-    """Something that happened."""
+    """Something that happened.
+
+    Attributes:
+        level: The level that it is logged at: its importance.
+    """
+
+    level: ClassVar[int] = logging.DEBUG
 
 
 @attrs.frozen(kw_only=True)
@@ -85,6 +92,8 @@ class RetryScheduled(RequestEvent):
         error: Why the attempt failed.
     """
 
+    level: ClassVar[int] = logging.WARNING
+
     attempt: int
     wait: float
     asked: bool
@@ -114,6 +123,8 @@ class ChunkNarrowed(RequestEvent):
         max_days: The longest chunk from now on, in days.
     """
 
+    level: ClassVar[int] = logging.INFO
+
     max_days: int
 
 
@@ -140,6 +151,8 @@ class FieldMissing(RequestEvent):
         field: Its name on the wire.
     """
 
+    level: ClassVar[int] = logging.INFO
+
     field: str
 
 
@@ -150,6 +163,8 @@ class QuotaPaused(Event):
     Attributes:
         seconds: How long.
     """
+
+    level: ClassVar[int] = logging.WARNING
 
     seconds: float
 
@@ -174,6 +189,8 @@ class AccountFailed(Event):
         error: Why.
     """
 
+    level: ClassVar[int] = logging.WARNING
+
     account_id: str
     error: BillingError
 
@@ -181,20 +198,13 @@ class AccountFailed(Event):
 Observer = Callable[[Event], None]
 """Gets each event as it happens, on the event loop: it must not block."""
 
-_LEVELS: Mapping[type[Event], int] = {
-    AccountFailed: logging.WARNING,
-    QuotaPaused: logging.WARNING,
-    RetryScheduled: logging.WARNING,
-    FieldMissing: logging.INFO,
-    ChunkNarrowed: logging.INFO,
-}
-
 
 class LoggingObserver:
-    """Writes each event to the logger ``cfbilling.events``.
+    """Writes each event to the logger ``cfbilling.events``, at the event's level.
 
     Retries, pauses and failed accounts are warnings, what changes the plan and missing fields are
-    info (a fan-out says them once for each account), the rest is debug.
+    info (a fan-out says them once for each account), the rest is debug. What the service says is
+    escaped, so that none of it can pass for a line of the log.
     """
 
     def __init__(self) -> None:
@@ -202,11 +212,10 @@ class LoggingObserver:
 
     def __call__(self, event: Event) -> None:
         """Log *event*."""
-        level = _LEVELS.get(type(event), logging.DEBUG)
-        if self._logger.isEnabledFor(level):
+        if self._logger.isEnabledFor(event.level):
             facts = attrs.asdict(event, recurse=False)
-            told = " ".join(f"{name}={value}" for name, value in facts.items())
-            self._logger.log(level, "%s %s", type(event).__name__, told)
+            told = " ".join(f"{name}={printable(str(value))}" for name, value in facts.items())
+            self._logger.log(event.level, "%s %s", type(event).__name__, told)
 
 
 class Observers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -16,6 +17,7 @@ from cfbilling.errors import ConfigurationError
 __all__ = ["Clock", "Limits", "RetryPolicy", "Timeouts", "whole_number"]
 
 _MIB = 1024 * 1024
+_MOST_DOUBLINGS = 60
 
 
 def _seconds(name: str, value: float, *, zero: bool = True) -> None:
@@ -44,11 +46,13 @@ class RetryPolicy:
 
     A failed attempt is followed by a random wait between half of and the whole of
     ``initial_wait * 2 ** (failures - 1)``, but never more than ``max_backoff``. A wait that the
-    service asked for (``Retry-After``) goes before that, however long, and its attempt does not
-    count; all waits of one request together stay within ``budget``.
+    service asked for (``Retry-After``) goes before that, and its attempt does not count. All waits
+    of one request together, those for its quota included, stay within ``budget``: a wait that would
+    pass it is not begun, and the error comes at once.
 
     Attributes:
-        attempts: How many attempts may fail before the error is raised. 1 means no retries.
+        attempts: How many attempts may fail before the error is raised. 1 means that nothing is
+            tried again, not even when the service says after how long it may be.
         initial_wait: The first wait, in seconds.
         max_backoff: The longest wait that we choose ourselves, in seconds.
         budget: The most seconds that one request may spend waiting.
@@ -61,6 +65,11 @@ class RetryPolicy:
     initial_wait: float = 0.5
     max_backoff: float = 30.0
     budget: float = 600.0
+
+    def backoff(self, failures: int) -> float:
+        """Return a random wait in seconds after so many failures in a row, from 1."""
+        doubled = self.initial_wait * 2.0 ** min(failures - 1, _MOST_DOUBLINGS)
+        return min(doubled, self.max_backoff) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
     def __attrs_post_init__(self) -> None:
         whole_number("attempts", self.attempts, 1)

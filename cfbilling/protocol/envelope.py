@@ -24,7 +24,7 @@ from cfbilling.errors import (
     ServerError,
 )
 from cfbilling.protocol.endpoints import Endpoint
-from cfbilling.protocol.headers import parse_retry_after
+from cfbilling.protocol.headers import Headers, parse_retry_after
 from cfbilling.records import Record
 
 __all__ = ["Envelope", "error_for", "refusal_details"]
@@ -114,7 +114,7 @@ def _sentence(status: int, details: tuple[ErrorDetail, ...], endpoint: Endpoint[
 
 def error_for(
     status: int,
-    headers: Mapping[str, str],
+    headers: Headers,
     details: tuple[ErrorDetail, ...],
     endpoint: Endpoint[Record],
     now: datetime,
@@ -134,5 +134,5 @@ def error_for(
         status=status,
         errors=details,
         ray_id=headers.get("cf-ray"),
-        retry_after=parse_retry_after(headers.get("Retry-After"), now),
+        retry_after=parse_retry_after(headers, now),
     )

@@ -6,44 +6,88 @@ two are lists of items in the sense of RFC 9651 (Structured Fields).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 import http_sf
 
-__all__ = ["Policy", "Quota", "parse_retry_after", "read_quota"]
+from cfbilling.errors import ConfigurationError
+
+__all__ = ["Headers", "Quota", "QuotaPolicy", "QuotaSignal", "parse_retry_after", "read_signal"]
+
+_TOO_MANY_REQUESTS = 429
+
+
+class Headers(Protocol):
+    """The headers of a response, looked up without regard to case."""
+
+    def get(self, name: str, /) -> str | None:
+        """Return the first value of a header, if there is one."""
+        ...
+
+    def getall(self, name: str, default: Sequence[str], /) -> Sequence[str]:
+        """Return all values of a header."""
+        ...
 
 
 @attrs.frozen
-class Policy:
+class QuotaPolicy:
     """How many requests a window allows.
 
     Attributes:
-        requests: The quota of a window.
-        seconds: The length of a window.
+        requests: The quota of a window, at least 1; as documented by default.
+        seconds: The length of a window; as documented by default.
+
+    Raises:
+        ConfigurationError: For a value that is not more than 0.
     """
 
-    requests: int
-    seconds: float
+    requests: int = 1200
+    seconds: float = 300.0
+
+    def __attrs_post_init__(self) -> None:
+        for name, value, kinds in (
+            ("requests", self.requests, int),
+            ("seconds", self.seconds, int | float),
+        ):
+            if not isinstance(value, kinds) or isinstance(value, bool) or not 0 < value < 2**63:
+                raise ConfigurationError(f"assumed_quota.{name} must be more than 0, not {value!r}")
 
 
 @attrs.frozen
 class Quota:
-    """What is left, as one response tells.
+    """What is left of one limit.
 
     Attributes:
+        name: The limit's name, as the service calls it.
         remaining: Requests left in this window.
-        reset: Seconds until the window ends, rounded up by the service.
+        reset: Seconds until the window ends.
         policy: The quota of a window, when that is told.
     """
 
+    name: str
     remaining: int
     reset: float
-    policy: Policy | None
+    policy: QuotaPolicy | None = None
+
+
+@attrs.frozen
+class QuotaSignal:
+    """What one answer tells of the quota.
+
+    Attributes:
+        quotas: What is left of each limit that it names.
+        is_refusal: Whether it refused because a quota is used up.
+        wait: Seconds that it asks to wait, if it does.
+    """
+
+    quotas: tuple[Quota, ...] = ()
+    is_refusal: bool = False
+    wait: float | None = None
 
 
 def _items(header: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -64,54 +108,66 @@ def _number(parameters: Mapping[str, Any], name: str) -> int | None:
 
 # It is the same text in every response, and to parse it costs more than to look it up.
 @lru_cache(maxsize=64)
-def _policies(header: str) -> Mapping[str, Policy]:
-    found: dict[str, Policy] = {}
+def _policies(header: str) -> Mapping[str, QuotaPolicy]:
+    found: dict[str, QuotaPolicy] = {}
     for name, parameters in _items(header):
         requests, seconds = _number(parameters, "q"), _number(parameters, "w")
         if requests and seconds:
-            found[name] = Policy(requests, float(seconds))
+            found[name] = QuotaPolicy(requests, float(seconds))
     return found
 
 
-def read_quota(headers: Mapping[str, str]) -> Quota | None:
-    """Return what a response's headers tell of the quota.
+def _joined(headers: Headers, name: str) -> str:
+    # A list may be told in several lines (RFC 9110, section 5.3).
+    return ", ".join(headers.getall(name, ()))
 
-    Of several limits, the one with the least left counts, with the policy of the same name.
+
+def read_signal(status: int, headers: Headers, now: datetime) -> QuotaSignal:
+    """Return what the head of an answer tells of the quota.
 
     Args:
-        headers: The response's headers, looked up without regard to case.
-
-    Returns:
-        ``None`` when they tell nothing that can be read.
+        status: The HTTP status.
+        headers: The response's headers.
+        now: The present moment, for a ``Retry-After`` that is a date.
     """
-    policies = _policies(headers.get("Ratelimit-Policy", ""))
-    tightest: Quota | None = None
-    for name, parameters in _items(headers.get("Ratelimit", "")):
+    policies = _policies(_joined(headers, "Ratelimit-Policy"))
+    quotas: list[Quota] = []
+    for name, parameters in _items(_joined(headers, "Ratelimit")):
         remaining, reset = _number(parameters, "r"), _number(parameters, "t")
-        if remaining is None or reset is None:
-            continue
-        if tightest is None or remaining < tightest.remaining:
-            tightest = Quota(remaining, float(reset), policies.get(name))
-    return tightest
+        if remaining is not None and reset is not None:
+            quotas.append(Quota(name, remaining, float(reset), policies.get(name)))
+    if status != _TOO_MANY_REQUESTS:
+        return QuotaSignal(tuple(quotas))
+    wait = parse_retry_after(headers, now)
+    if wait is None:
+        wait = max((quota.reset for quota in quotas if not quota.remaining), default=None)
+    return QuotaSignal(tuple(quotas), is_refusal=True, wait=wait)
 
 
-def parse_retry_after(value: str | None, now: datetime) -> float | None:
-    """Return the seconds of a ``Retry-After`` header: whole seconds or an HTTP date (RFC 9110).
-
-    Args:
-        value: The header's value; ``None`` when there is none.
-        now: The present moment, aware, that a date is counted from.
-
-    Returns:
-        Seconds, never negative; ``None`` when the header is absent or unreadable.
-    """
-    text = (value or "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
+def _http_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def parse_retry_after(headers: Headers, now: datetime) -> float | None:
+    """Return the seconds of a ``Retry-After`` header: whole seconds or an HTTP date (RFC 9110).
+
+    Args:
+        headers: The response's headers. A date is counted from their ``Date``, since the
+            service's clock need not agree with ours.
+        now: The present moment, aware, for a response without ``Date``.
+
+    Returns:
+        Seconds, never negative; ``None`` when the header is absent or unreadable.
+    """
+    text = (headers.get("Retry-After") or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    moment = _http_date(text)
+    if moment is None:
+        return None
+    said = _http_date((headers.get("Date") or "").strip())
+    return max(0.0, (moment - (said or now)).total_seconds())

@@ -52,8 +52,8 @@ class Query(Generic[R_co]):
         if self.metric is not None:
             _check_metric(self.endpoint, self.metric)
 
-    def about(self, scope_id: str) -> Request[R_co]:
-        """Return the request about one account or organization.
+    def about(self, scope_id: object) -> Request[R_co]:
+        """Return the request about one account or organization, whose id may be anything yet.
 
         Raises:
             ConfigurationError: If the id is not 32 lower-case hexadecimal digits.

@@ -1,20 +1,16 @@
 """Many accounts, many credentials: a failing account never stops the others.
 
-Each credential is a lane of its own. A lane whose gate is closed holds nothing up: accounts of the
-other lanes are begun instead. What is ready waits in a short buffer, so a slow consumer slows the
-producers.
+Each credential is a lane of its own. A lane that has to wait for its quota holds nothing up:
+accounts of other lanes are begun instead. What is ready waits in a short buffer, so a slow consumer
+slows the producers. An account costs the same however many there are, and a lane is forgotten
+when its accounts are done.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    Iterable,
-    Mapping,
-)
+import reprlib
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
 from contextlib import aclosing
 from typing import Generic, Literal, TypeVar
 
@@ -27,8 +23,8 @@ from cfbilling.events import AccountDone, AccountFailed
 from cfbilling.protocol.requests import Query
 from cfbilling.records import ChargeRecord
 from cfbilling.streams.delivery import Pipeline
+from cfbilling.streams.lanes import Lane, Lanes
 from cfbilling.streams.record_stream import BatchedStream
-from cfbilling.transport.rate_limit import RateLimiter
 
 __all__ = ["Accounts", "FanOut", "FanOutStream", "OnError"]
 
@@ -42,28 +38,16 @@ Accounts = Iterable[str] | AsyncIterable[str] | Mapping[str, Credentials]
 OnError = Literal["defer", "raise", "yield"]
 """What a failed account does: raise at the end, raise at once, or come as an item."""
 
-
-async def _each(accounts: Iterable[str] | AsyncIterable[str]) -> AsyncGenerator[str, None]:
-    if isinstance(accounts, AsyncIterable):
-        async for account_id in accounts:
-            yield account_id
-    else:
-        for account_id in accounts:
-            yield account_id
+_TURN = 256
+"""How many accounts may be set aside in one turn of the event loop."""
 
 
-@attrs.define
-class _Lane:
-    """The accounts of one credential."""
+@attrs.frozen
+class _Entry:
+    """An account as it was given; of what type, nobody knows yet."""
 
+    account_id: object
     credentials: Credentials
-    limiter: RateLimiter
-    account_ids: AsyncGenerator[str, None]
-    active: int = 0
-
-    @property
-    def is_open(self) -> bool:
-        return not self.limiter.closed_for
 
 
 class FanOut(Generic[R]):
@@ -75,7 +59,7 @@ class FanOut(Generic[R]):
         accounts: The accounts.
         credentials: The credential of accounts that have none of their own.
         on_error: What a failed account does.
-        concurrency: How many accounts are under way at once, those of closed lanes aside.
+        concurrency: How many accounts are under way at once, those of waiting lanes aside.
     """
 
     def __init__(
@@ -96,20 +80,9 @@ class FanOut(Generic[R]):
         self._concurrency = concurrency
         self._buffer: Buffer[tuple[str, list[R]] | AccountFailure] = Buffer(concurrency)
         self._changed = asyncio.Event()
-        self._lanes = self._made_lanes()
-        self._waiting = deque(self._lanes)
+        self._lanes = Lanes(pipeline.fetcher.limiter, concurrency, self._changed.set)
         self._running: set[asyncio.Task[None]] = set()
         self._bug: BaseException | None = None
-
-    def _made_lanes(self) -> list[_Lane]:
-        accounts, limiter = self._accounts, self._pipeline.fetcher.limiter
-        if not isinstance(accounts, Mapping):
-            own = self._credentials
-            return [_Lane(own, limiter(own), _each(accounts))]
-        by_credential: dict[Credentials, list[str]] = {}
-        for account_id, credentials in accounts.items():
-            by_credential.setdefault(credentials or self._credentials, []).append(account_id)
-        return [_Lane(key, limiter(key), _each(ids)) for key, ids in by_credential.items()]
 
     async def items(self) -> AsyncGenerator[tuple[str, list[R]] | AccountFailure, None]:
         """Yield each account's batches; the accounts interleave.
@@ -120,8 +93,6 @@ class FanOut(Generic[R]):
         """
         tasks = self._pipeline.tasks
         failures: list[AccountFailure] = []
-        for lane in self._lanes:
-            lane.limiter.watchers.add(self._changed)
         beginning = tasks.start(self._begin_all())
         beginning.add_done_callback(lambda _: self._buffer.close())
         try:
@@ -135,39 +106,67 @@ class FanOut(Generic[R]):
                     yield item
             await outcome(beginning)
         finally:
-            for lane in self._lanes:
-                lane.limiter.watchers.discard(self._changed)
+            self._lanes.close()
             await tasks.end([beginning, *self._running])
-            for lane in self._lanes:
-                await lane.account_ids.aclose()
         if failures:
             raise FanOutError(failures)
 
-    async def _begin_all(self) -> None:
-        while (lane := await self._next_lane()) is not None:
-            account_id = await anext(lane.account_ids, None)
-            if account_id is None:
-                self._waiting.remove(lane)
-                continue
-            lane.active += 1
-            task = self._pipeline.tasks.start(self._deliver(lane, account_id))
-            self._running.add(task)
-            task.add_done_callback(self._ended)
-        while self._running:
-            await self._change()
+    async def _entries(self) -> AsyncGenerator[_Entry, None]:
+        accounts = self._accounts
+        if isinstance(accounts, Mapping):
+            for account_id, credentials in accounts.items():
+                yield _Entry(account_id, credentials or self._credentials)
+        elif isinstance(accounts, AsyncIterable):
+            async for account_id in accounts:
+                yield _Entry(account_id, self._credentials)
+        else:
+            for account_id in accounts:
+                yield _Entry(account_id, self._credentials)
 
-    async def _next_lane(self) -> _Lane | None:
-        """Wait until an account may be begun; return its lane, or None when all have been."""
-        while self._waiting:
-            busy = sum(lane.active for lane in self._lanes if lane.is_open)
-            for _ in range(len(self._waiting)):
-                lane = self._waiting[0]
-                self._waiting.rotate(-1)
-                # In a closed lane one account waits for the gate, to go on when it opens.
-                if (lane.is_open and busy < self._concurrency) or not lane.active:
-                    return lane
-            await self._change()
-        return None
+    async def _begin_all(self) -> None:
+        async with aclosing(self._entries()) as entries:
+            while await self._begin_next(entries):
+                pass
+        while self._lanes.has_waiting or self._running:
+            if (begun := self._lanes.next_waiting()) is not None:
+                self._begin(*begun)
+            else:
+                await self._change()
+        if self._bug is not None:
+            raise self._bug
+
+    async def _begin_next(self, entries: AsyncGenerator[_Entry, None]) -> bool:
+        """Begin what may be begun, or take another account; return whether there was one."""
+        for _ in range(_TURN):
+            if (begun := self._lanes.next_waiting()) is not None:
+                self._begin(*begun)
+            elif not self._lanes.may_take(is_endless=not isinstance(self._accounts, Mapping)):
+                await self._change()
+            else:
+                try:
+                    entry = await anext(entries)
+                except StopAsyncIteration:
+                    return False
+                await self._take(entry)
+        await asyncio.sleep(0)
+        return True
+
+    async def _take(self, entry: _Entry) -> None:
+        try:
+            lane = self._lanes.lane(entry.credentials)
+        except BillingError as error:
+            await self._fail(_label(entry.account_id), error)
+            return
+        if lane.may_begin:
+            self._begin(lane, entry.account_id)
+        else:
+            self._lanes.set_aside(lane, entry.account_id)
+
+    def _begin(self, lane: Lane, account_id: object) -> None:
+        self._lanes.begun(lane)
+        task = self._pipeline.tasks.start(self._deliver(lane, account_id))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
 
     async def _change(self) -> None:
         await self._changed.wait()
@@ -181,23 +180,37 @@ class FanOut(Generic[R]):
             self._bug = task.exception()
         self._changed.set()
 
-    async def _deliver(self, lane: _Lane, account_id: str) -> None:
-        observer = self._pipeline.observer
+    async def _deliver(self, lane: Lane, account_id: object) -> None:
         # The first accounts may fetch far ahead; many at once need not.
         ahead = -(-self._concurrency // lane.active)
         try:
             request = self._query.about(account_id)
+            label = request.scope_id
             delivery = self._pipeline.deliver(request, lane.credentials, ahead, is_owned=True)
             async with aclosing(delivery.batches()) as batches:
                 async for records in batches:
-                    await self._buffer.put((account_id, records))
+                    await self._buffer.put((label, records))
         except BillingError as error:
-            observer(AccountFailed(account_id=account_id, error=error))
-            await self._buffer.put(AccountFailure(account_id, error))
+            await self._fail(_label(account_id), error)
         else:
-            observer(AccountDone(account_id=account_id))
+            self._pipeline.observer(AccountDone(account_id=label))
         finally:
-            lane.active -= 1
+            self._lanes.ended(lane)
+
+    async def _fail(self, label: str, error: BillingError) -> None:
+        if self._on_error != "raise":
+            # They may be many, and they are kept: of each, only what it says.
+            error.forget_frames()
+        self._pipeline.observer(AccountFailed(account_id=label, error=error))
+        await self._buffer.put(AccountFailure(label, error))
+
+
+def _label(account_id: object) -> str:
+    """Return what to call an account that may be anything."""
+    if isinstance(account_id, str):
+        return account_id
+    plain = account_id is None or isinstance(account_id, (int, float, bytes))
+    return reprlib.repr(account_id) if plain else f"<{type(account_id).__name__}>"
 
 
 async def _one_by_one(

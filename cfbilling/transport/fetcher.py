@@ -15,12 +15,13 @@ from cfbilling.credentials import ApiKey, ApiToken, Credentials
 from cfbilling.errors import ConfigurationError, RateLimited
 from cfbilling.events import ChunkReceived, Observer, QuotaPaused, RequestSent
 from cfbilling.options import Clock, Limits, RetryPolicy
-from cfbilling.protocol.headers import Quota, read_quota
+from cfbilling.protocol.headers import QuotaPolicy, QuotaSignal, read_signal
 from cfbilling.protocol.requests import Request, about
 from cfbilling.records import Record
-from cfbilling.transport.rate_limit import RateLimiter
+from cfbilling.transport.budget import Budget
+from cfbilling.transport.rate_limit import Permit, RateLimiter
 from cfbilling.transport.receiver import Received, Receiver
-from cfbilling.transport.retry import retrying
+from cfbilling.transport.retry import Attempts, retrying
 from cfbilling.transport.session import HttpSession
 
 __all__ = ["Fetcher"]
@@ -35,7 +36,7 @@ class _Lane:
         limiter: Its pace.
     """
 
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = attrs.field(repr=False)
     limiter: RateLimiter
 
 
@@ -50,6 +51,7 @@ class Fetcher:
         limits: The limits; of these, how many requests may be in flight.
         observer: Told of requests, retries, pauses and what arrived.
         clock: The clock that waits.
+        assumed_quota: The quota of a credential until the service tells.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Fetcher:
         limits: Limits,
         observer: Observer,
         clock: Clock,
+        assumed_quota: QuotaPolicy,
     ) -> None:
         self._session = session
         self._base_url = base_url
@@ -69,6 +72,7 @@ class Fetcher:
         self._policy = policy
         self._observer = observer
         self._clock = clock
+        self._assumed_quota = assumed_quota
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._lanes: dict[Credentials, _Lane] = {}
 
@@ -94,11 +98,12 @@ class Fetcher:
                 "Accept-Encoding": self._receiver.accept_encoding,
                 **credentials.headers(),
             }
-            limiter = RateLimiter(
-                self._clock, lambda seconds: self._observer(QuotaPaused(seconds=seconds))
-            )
+            limiter = RateLimiter(self._clock, self._tell_pause, self._assumed_quota, self._policy)
             lane = self._lanes[credentials] = _Lane(headers, limiter)
         return lane
+
+    def _tell_pause(self, seconds: float) -> None:
+        self._observer(QuotaPaused(seconds=seconds))
 
     async def fetch(self, request: Request[Record], credentials: Credentials) -> Received:
         """Return the answer to a request, received whole and verified.
@@ -114,59 +119,63 @@ class Fetcher:
             BillingError: What went wrong in the end, with the request's facts.
         """
         lane = self._lane(credentials)
+        attempts = Attempts(self._policy, lane.limiter, Budget(self._policy.budget))
 
-        async def attempt(request: Request[Record], number: int) -> Received:
-            return await self._attempt(request, number, lane)
+        async def attempt(request: Request[Record], attempts: Attempts) -> Received:
+            return await self._attempt(request, attempts, lane)
 
         with about(request):
-            return await retrying(request, attempt, self._policy, self._clock, self._observer)
+            return await retrying(request, attempt, attempts, self._clock, self._observer)
 
-    async def _attempt(self, request: Request[Record], number: int, lane: _Lane) -> Received:
-        await self._enter(lane.limiter)
+    async def _attempt(self, request: Request[Record], attempts: Attempts, lane: _Lane) -> Received:
+        permit = await self._permit(lane.limiter, attempts.budget)
+        began = self._clock.monotonic()
         try:
-            self._observer(RequestSent(attempt=number, **request.facts))
-            began = self._clock.monotonic()
-            received = await self._exchange(request, lane)
+            received = await self._exchange(request, attempts.number, lane, permit)
         finally:
             self._slots.release()
-        self._observer(
-            ChunkReceived(
-                **request.facts,
-                wire_bytes=received.wire_bytes,
-                body_bytes=received.body_bytes,
-                seconds=self._clock.monotonic() - began,
+        try:
+            self._observer(
+                ChunkReceived(
+                    **request.facts,
+                    wire_bytes=received.wire_bytes,
+                    body_bytes=received.body_bytes,
+                    seconds=self._clock.monotonic() - began,
+                )
             )
-        )
+        except BaseException:
+            received.spool.close()
+            raise
         return received
 
-    async def _enter(self, limiter: RateLimiter) -> None:
+    async def _permit(self, limiter: RateLimiter, budget: Budget) -> Permit:
         """Wait for the quota and for a slot; no slot is held while the quota is waited for."""
         while True:
-            pause = limiter.closed_for
-            if pause > self._policy.budget:
-                raise RateLimited("the quota is used up for too long", retry_after=pause)
-            await limiter.opened()
+            await limiter.opened(budget)
             await self._slots.acquire()
-            if limiter.enter():
-                return
+            permit = limiter.enter()
+            if permit is not None:
+                return permit
             self._slots.release()
 
-    async def _exchange(self, request: Request[Record], lane: _Lane) -> Received:
-        limiter = lane.limiter
-        quota: Quota | None = None
-        is_answered = False
+    async def _exchange(
+        self, request: Request[Record], number: int, lane: _Lane, permit: Permit
+    ) -> Received:
+        limiter, signal = lane.limiter, None
         try:
+            self._observer(RequestSent(attempt=number, **request.facts))
             async with self._session.get(self._base_url + request.target, lane.headers) as exchange:
-                quota = read_quota(exchange.headers)
-                limiter.answered(quota)
-                is_answered = True
+                # At the head: what comes of the body does not change what it says of the quota.
+                signal = read_signal(exchange.status, exchange.headers, self._clock.now())
+                limiter.tell(permit, signal)
                 return await self._receiver.receive(exchange, request.endpoint)
         except RateLimited as error:
-            if error.retry_after is None and quota is not None and not quota.remaining:
-                error.retry_after = quota.reset
-            if error.retry_after is not None:
-                limiter.locked_out(error.retry_after)
+            if signal is not None and signal.is_refusal:
+                error.retry_after = signal.wait
+            else:
+                refusal = QuotaSignal(is_refusal=True, wait=error.retry_after)
+                limiter.tell(permit, refusal)
             raise
         finally:
-            if not is_answered:
-                limiter.given_up()
+            if signal is None:
+                limiter.tell(permit, None)

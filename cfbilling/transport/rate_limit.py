@@ -1,10 +1,9 @@
-"""One gate for each credential: never send what the last header says will be refused.
+"""One rate limiter for each credential: what would be refused is not sent.
 
-Requests that are not answered yet count against what remains. When nothing remains, everything
-under the credential waits until the window ends; after a refusal it waits likewise, and then one
-request goes ahead alone, to see whether the others may follow. Other processes may use the same
-credential: what the service says remains always wins, and the faster it falls without us, the
-earlier we go on one request at a time.
+Requests that are not answered yet count against what is left. When nothing is left, everything
+under the credential waits until the window ends. After a refusal everything waits likewise, from
+the head of the refusing answer on, and then one request goes ahead alone: only its own answer
+tells whether the others may follow, and what was sent before the refusal teaches nothing.
 """
 
 from __future__ import annotations
@@ -13,134 +12,242 @@ import asyncio
 import math
 from collections.abc import Callable
 
-from cfbilling.options import Clock
-from cfbilling.protocol.headers import Policy, Quota
+import attrs
 
-__all__ = ["RateLimiter"]
+from cfbilling.errors import RateLimited
+from cfbilling.options import Clock, RetryPolicy
+from cfbilling.protocol.headers import Quota, QuotaPolicy, QuotaSignal
+from cfbilling.transport.budget import Budget
+from cfbilling.transport.quota_window import QuotaWindow, longest_pause
 
-_DOCUMENTED = Policy(requests=1200, seconds=300.0)
-# The service rounds the seconds until a window's end, so two answers of one window may differ.
-_SAME_WINDOW = 1.5
+__all__ = ["Permit", "RateLimiter"]
+
+_SAME_PAUSE = 1.5
+_MOST_LIMITS = 16
+
+
+@attrs.define(eq=False)
+class Permit:
+    """The leave to send one request; the limiter is told what came of it.
+
+    Attributes:
+        epoch: How many refusals there had been when it was given.
+        sent: When it was given.
+        is_settled: Whether its answer was told.
+    """
+
+    epoch: int
+    sent: float
+    is_settled: bool = False
 
 
 class RateLimiter:
     """Lets requests of one credential pass.
 
     Args:
-        clock: What waits.
+        clock: The clock that waits.
         on_pause: Told the seconds, whenever everything has to wait.
-        policy: What to assume until the service tells.
+        assumed: The limit to assume until the service tells.
+        retry: The policy whose back-off is kept after a refusal that names no time.
 
     Attributes:
-        watchers: Set whenever everything has to wait.
+        watchers: Told whether everything has to wait, when that changes.
     """
 
     def __init__(
         self,
         clock: Clock,
         on_pause: Callable[[float], None] = lambda _: None,
-        policy: Policy = _DOCUMENTED,
+        assumed: QuotaPolicy = QuotaPolicy(),  # noqa: B008 - frozen
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> None:
         self._clock = clock
         self._on_pause = on_pause
-        self._policy = policy
-        self._left = policy.requests
-        self._ends: float | None = None
-        self._is_assumed = False
+        self._assumed = assumed
+        self._retry = retry
+        self._windows = {"": QuotaWindow(assumed, clock.monotonic())}
+        self._is_told = False
         self._unanswered = 0
-        self._foreign = 0
+        self._epoch = 0
+        self._refusals = 0
+        self._locked_until = -math.inf
         self._probing = False
-        self._told = -math.inf
+        self._probe: Permit | None = None
+        self._is_paused = False
+        self._told_until = -math.inf
         self._changed = asyncio.Event()
-        self.watchers: set[asyncio.Event] = set()
+        self.watchers: set[Callable[[bool], None]] = set()
+
+    def __repr__(self) -> str:
+        closed_for = self.closed_for
+        state = f"closed for {closed_for:.0f} s" if closed_for else "open"
+        if self._probing:
+            state += ", one request at a time"
+        quota = self.quota
+        left = "" if quota is None else f", {quota.remaining} left for {quota.reset:.0f} s"
+        return f"<RateLimiter {state}{left}, {self._unanswered} unanswered>"
+
+    @property
+    def quota(self) -> Quota | None:
+        """What is left of the tightest limit, less what is not answered yet.
+
+        ``None`` while the service has told nothing.
+        """
+        if not self._is_told:
+            return None
+        now = self._pass_time()
+        name, window = min(self._windows.items(), key=lambda item: item[1].left)
+        ends = now if window.ends is None else window.ends
+        return Quota(
+            name=name,
+            remaining=0 if now < self._locked_until else max(0, window.left - self._unanswered),
+            reset=max(0.0, max(ends, self._locked_until) - now),
+            policy=window.policy,
+        )
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether everything had to wait when somebody last looked."""
+        return self._is_paused
 
     @property
     def is_open(self) -> bool:
         """Whether a request may be sent now."""
-        self._pass_time()
+        now = self._pass_time()
+        if now < self._locked_until:
+            return False
         if self._probing:
-            return self._left > 0 and self._unanswered == 0
-        spare = self._left - self._unanswered
-        return spare > self._foreign or (spare > 0 and self._unanswered == 0)
+            return self._probe is None
+        return all(window.spare(self._unanswered) for window in self._windows.values())
 
     @property
     def closed_for(self) -> float:
-        """Seconds until the window ends, when nothing remains of it; else 0."""
-        self._pass_time()
-        if self._left > 0 or self._ends is None:
-            return 0.0
-        return self._ends - self._clock.monotonic()
+        """Seconds until something may be sent again, if that is a matter of time; else 0."""
+        now = self._pass_time()
+        locked = max(0.0, self._locked_until - now)
+        if self._probing:
+            return locked
+        return max(locked, *(window.closed_for(now) for window in self._windows.values()))
 
-    async def opened(self) -> None:
-        """Wait until a request may be sent; somebody else may still be faster."""
+    async def opened(self, budget: Budget) -> None:
+        """Wait until a request may be sent; somebody else may still be faster.
+
+        Args:
+            budget: What the request may still spend waiting; this wait is taken off it.
+
+        Raises:
+            RateLimited: If the wait would be longer than that, at once.
+        """
         while not self.is_open:
-            self._changed.clear()
             seconds = self.closed_for
-            if not seconds:
-                # The answer to a request under way decides.
+            if not budget.allows(seconds):
+                raise RateLimited("the quota is used up for too long", retry_after=seconds)
+            began = self._clock.monotonic()
+            if seconds:
+                self._pause(seconds)
+                await self._clock.sleep(seconds)
+            else:
+                # The answer to a request under way decides, and that has timeouts of its own.
+                self._changed.clear()
                 await self._changed.wait()
-                continue
-            self._tell(seconds)
-            await self._clock.sleep(seconds)
+            budget.spend(max(seconds, self._clock.monotonic() - began))
+        self._resume()
 
-    def enter(self) -> bool:
-        """Count a request as sent, if one may be sent now; each must be answered or given up."""
+    def enter(self) -> Permit | None:
+        """Return the leave to send a request, if one may be sent now."""
         if not self.is_open:
-            return False
-        if self._ends is None:
-            self._ends = self._clock.monotonic() + self._policy.seconds
-            self._is_assumed = True
+            return None
+        now = self._clock.monotonic()
+        for window in self._windows.values():
+            window.sent(now)
+        permit = Permit(self._epoch, now)
         self._unanswered += 1
-        return True
+        if self._probing:
+            self._probe = permit
+        return permit
 
-    def answered(self, quota: Quota | None) -> None:
-        """Take note of a response, and of what its headers tell."""
-        self._unanswered -= 1
-        self._probing = False
-        if quota is None:
-            self._left = max(0, self._left - 1)
-        else:
-            self._learn(quota)
+    def tell(self, permit: Permit, signal: QuotaSignal | None) -> None:
+        """Take note of what came of a request: at the head of its answer, or when there is none.
+
+        Args:
+            permit: The leave that it was sent with.
+            signal: What its answer tells; ``None`` if no answer came. The service may have
+                counted it all the same.
+        """
+        is_current = permit.epoch == self._epoch
+        now = self._pass_time()
+        if not permit.is_settled:
+            permit.is_settled = True
+            if is_current:
+                self._unanswered -= 1
+                self._learn(permit, signal, now)
+        if signal is not None and signal.is_refusal:
+            self._lock_out(signal, now, is_current=is_current)
         self._changed.set()
 
-    def given_up(self) -> None:
-        """Take note that a request will have no response; the service may have counted it."""
-        self._unanswered -= 1
-        self._left = max(0, self._left - 1)
-        self._changed.set()
+    def _learn(self, permit: Permit, signal: QuotaSignal | None, now: float) -> None:
+        told = () if signal is None else signal.quotas
+        if told and not self._is_told:
+            self._is_told = True
+            self._windows = {told[0].name: self._windows.pop("")}
+        for quota in told:
+            if quota.name in self._windows:
+                window = self._windows[quota.name]
+            elif len(self._windows) < _MOST_LIMITS:
+                window = self._windows[quota.name] = QuotaWindow(self._assumed, now)
+            else:
+                continue
+            window.learn(quota, now, self._unanswered)
+        names = {quota.name for quota in told}
+        for name, window in self._windows.items():
+            if name not in names:
+                window.uncounted(permit.sent)
+        if permit is self._probe:
+            self._probe = None
+            # No answer says nothing: then the next request goes alone.
+            if signal is not None and not signal.is_refusal:
+                self._probing = False
+                self._refusals = 0
 
-    def locked_out(self, seconds: float) -> None:
-        """Take note of a refusal: everything has to wait so many seconds."""
-        # Whatever was in flight with it was too much: keep so many more back from now on.
-        self._foreign = max(1, self._foreign + self._unanswered)
-        self._left = 0
-        self._ends = self._clock.monotonic() + seconds
-        self._is_assumed = False
-        self._probing = True
-        self._tell(seconds)
-        self._changed.set()
+    def _lock_out(self, signal: QuotaSignal, now: float, *, is_current: bool) -> None:
+        longest = max(longest_pause(window.policy) for window in self._windows.values())
+        if not is_current:
+            # It was sent before the refusal that counts: at most, it knows better for how long.
+            if signal.wait and now < self._locked_until:
+                until = now + min(signal.wait, longest)
+                self._locked_until = max(self._locked_until, until)
+            return
+        for window in self._windows.values():
+            window.refused(self._unanswered)
+        self._refusals += 1
+        self._epoch += 1
+        self._unanswered = 0
+        self._probing, self._probe = True, None
+        wait = signal.wait or self._retry.backoff(self._refusals)
+        self._locked_until = now + min(wait, longest)
+        self._pause(self._locked_until - now)
 
-    def _tell(self, seconds: float) -> None:
-        if self._ends is not None and self._ends > self._told + _SAME_WINDOW:
-            self._told = self._ends
+    def _pause(self, seconds: float) -> None:
+        until = self._clock.monotonic() + seconds
+        if until > self._told_until + _SAME_PAUSE:
+            self._told_until = until
             self._on_pause(seconds)
-            for watcher in self.watchers:
-                watcher.set()
+        if not self._is_paused:
+            self._is_paused = True
+            self._tell_watchers()
 
-    def _learn(self, quota: Quota) -> None:
-        self._policy = quota.policy or self._policy
-        ends = self._clock.monotonic() + quota.reset
-        known = self._ends
-        if known is None or self._is_assumed or ends > known + _SAME_WINDOW:
-            self._left, self._ends = quota.remaining, ends
-            self._is_assumed = False
-        elif ends > known - _SAME_WINDOW:
-            # Answers overtake each other: in one window the lowest count and earliest end hold.
-            ours = 1 + self._unanswered
-            self._foreign = max(self._foreign, self._left - quota.remaining - ours)
-            self._left = min(self._left, quota.remaining)
-            self._ends = min(known, ends)
+    def _resume(self) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            self._tell_watchers()
 
-    def _pass_time(self) -> None:
-        if self._ends is not None and self._clock.monotonic() >= self._ends:
-            self._left, self._ends = self._policy.requests, None
+    def _tell_watchers(self) -> None:
+        for watcher in list(self.watchers):
+            watcher(self._is_paused)
+
+    def _pass_time(self) -> float:
+        now = self._clock.monotonic()
+        for window in self._windows.values():
+            if window.pass_time(now) and not self._probing:
+                self._probing, self._probe = True, None
+        return now

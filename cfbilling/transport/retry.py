@@ -5,10 +5,10 @@ A wait that the service asked for is no failed attempt: it counts against the ti
 
 from __future__ import annotations
 
-import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import attrs
 import tenacity
 
 from cfbilling.errors import BillingError, RateLimited, ServerError, TransportError
@@ -16,13 +16,14 @@ from cfbilling.events import Observer, RetryScheduled
 from cfbilling.options import Clock, RetryPolicy
 from cfbilling.protocol.requests import Request
 from cfbilling.records import Record
+from cfbilling.transport.budget import Budget
+from cfbilling.transport.rate_limit import RateLimiter
 
-__all__ = ["is_transient", "retrying"]
+__all__ = ["Attempts", "is_transient", "retrying"]
 
 T = TypeVar("T")
 
 _TRANSIENT_STATUSES = frozenset({408, 425, 500, 502, 503, 504, *range(520, 531)})
-_MOST_DOUBLINGS = 60
 
 
 def is_transient(error: BaseException) -> bool:
@@ -34,39 +35,49 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, RateLimited)
 
 
-def _error_of(state: tenacity.RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome is not None else None
+@attrs.define
+class Attempts:
+    """What one request has used up of its policy.
 
+    Attributes:
+        policy: The policy.
+        limiter: The pace of the request's credential, which says how long a refusal lasts.
+        budget: What it may still spend waiting.
+        number: Attempts begun.
+        failures: Attempts that failed, without those after which the service named a time.
+    """
 
-class _Spending:
-    """What one request has used up of its policy."""
+    policy: RetryPolicy
+    limiter: RateLimiter
+    budget: Budget
+    number: int = 0
+    failures: int = 0
 
-    def __init__(self, policy: RetryPolicy) -> None:
-        self._policy = policy
-        self._failures = 0
-        self._waited = 0.0
-        self.asked = False
+    def pause(self, error: BillingError) -> tuple[float, bool] | None:
+        """Count a failure; return the seconds until the next attempt, and whether they are asked.
 
-    def wait(self, state: tenacity.RetryCallState) -> float:
-        error = _error_of(state)
-        wish = error.retry_after if isinstance(error, BillingError) else None
+        Returns:
+            ``None`` when there is to be no other attempt.
+        """
+        asked = error.retry_after or 0.0
         # A wish of no time at all would let a broken service be asked without end.
-        self.asked = bool(wish)
-        if wish:
-            return wish
-        self._failures += 1
-        doubled = self._policy.initial_wait * 2.0 ** min(self._failures - 1, _MOST_DOUBLINGS)
-        return min(doubled, self._policy.max_backoff) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
-
-    def is_over(self, state: tenacity.RetryCallState) -> bool:
-        self._waited += state.upcoming_sleep
-        return self._failures >= self._policy.attempts or self._waited > self._policy.budget
+        if not asked:
+            self.failures += 1
+        if self.failures >= self.policy.attempts or self.policy.attempts == 1:
+            return None
+        if isinstance(error, RateLimited):
+            # The limiter does not believe in pauses beyond all measure, but a request that would
+            # have to is not going to be served in time.
+            pause = self.limiter.closed_for if self.budget.allows(asked) else asked
+        else:
+            pause = asked or self.policy.backoff(self.failures)
+        return (pause, bool(asked)) if self.budget.allows(pause) else None
 
 
 async def retrying(
     request: Request[Record],
-    attempt: Callable[[Request[Record], int], Awaitable[T]],
-    policy: RetryPolicy,
+    attempt: Callable[[Request[Record], Attempts], Awaitable[T]],
+    attempts: Attempts,
     clock: Clock,
     observer: Observer,
 ) -> T:
@@ -74,55 +85,84 @@ async def retrying(
 
     Args:
         request: The request that is attempted.
-        attempt: Called with the request and the attempt's number, from 1.
-        policy: How often and how long.
+        attempt: Called with the request and what was used up so far.
+        attempts: What is used up so far.
         clock: The clock that waits.
         observer: Gets a `RetryScheduled` for each attempt that is followed by another.
 
     Raises:
         BillingError: The last error itself, with its ``attempts`` counted.
     """
-    spending = _Spending(policy)
-
-    def tell(state: tenacity.RetryCallState) -> None:
-        error = _error_of(state)
-        if isinstance(error, BillingError):
-            observer(
-                RetryScheduled(
-                    **request.facts,
-                    attempt=state.attempt_number,
-                    wait=state.upcoming_sleep,
-                    asked=spending.asked,
-                    error=error,
-                )
-            )
-
-    number = 0
-    first_error: BillingError | None = None
-
-    async def numbered() -> T:
-        nonlocal number, first_error
-        if first_error is not None:
-            error, first_error = first_error, None
-            raise error
-        number += 1
-        try:
-            return await attempt(request, number)
-        except BillingError as error:
-            error.attempts = number
-            raise
-
     # Nearly every request succeeds at once, and then tenacity would cost more than all the rest
     # of our code: it is entered with a failure in hand.
+    attempts.number = 1
     try:
-        return await numbered()
+        return await attempt(request, attempts)
     except BillingError as error:
+        error.attempts = 1
+        if not is_transient(error):
+            raise
         first_error = error
+    return await _retry(request, attempt, attempts, clock, observer, first_error=first_error)
+
+
+async def _retry(
+    request: Request[Record],
+    attempt: Callable[[Request[Record], Attempts], Awaitable[T]],
+    attempts: Attempts,
+    clock: Clock,
+    observer: Observer,
+    *,
+    first_error: BillingError,
+) -> T:
+    known: BillingError | None = first_error
+    pause: tuple[float, bool] | None = None
+
+    async def again() -> T:
+        nonlocal known
+        if known is not None:
+            error, known = known, None
+            raise error
+        attempts.number += 1
+        try:
+            return await attempt(request, attempts)
+        except BillingError as error:
+            error.attempts = attempts.number
+            raise
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        nonlocal pause
+        pause = attempts.pause(_error_of(state))
+        return 0.0 if pause is None else pause[0]
+
+    async def sleep(seconds: float) -> None:
+        began = clock.monotonic()
+        await clock.sleep(seconds)
+        attempts.budget.spend(max(seconds, clock.monotonic() - began))
+
+    def tell(state: tenacity.RetryCallState) -> None:
+        observer(
+            RetryScheduled(
+                **request.facts,
+                attempt=attempts.number,
+                wait=state.upcoming_sleep,
+                asked=pause is not None and pause[1],
+                error=_error_of(state),
+            )
+        )
+
     return await tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception(is_transient),
-        wait=spending.wait,
-        stop=spending.is_over,
-        sleep=clock.sleep,
+        wait=wait,
+        stop=lambda _: pause is None,
+        sleep=sleep,
         before_sleep=tell,
         reraise=True,
-    )(numbered)
+    )(again)
+
+
+def _error_of(state: tenacity.RetryCallState) -> BillingError:
+    error = state.outcome.exception() if state.outcome is not None else None
+    if not isinstance(error, BillingError):
+        raise TypeError("only errors of ours are tried again")
+    return error

@@ -125,7 +125,7 @@ class Exchange:
         return self._opened.status
 
     @property
-    def headers(self) -> Mapping[str, str]:
+    def headers(self) -> CIMultiDictProxy[str]:
         """The response's headers, looked up without regard to case."""
         return self._opened.headers
 

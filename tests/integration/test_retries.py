@@ -21,6 +21,7 @@ from cfbilling import (
     TransportError,
 )
 from cfbilling.events import Event, RetryScheduled
+from cfbilling.sandbox import Clock as SandboxClock
 from cfbilling.sandbox import Fault, Sandbox
 from tests.conftest import NOW, ClientMaker, Waits
 from tests.integration.truth import received, truth
@@ -127,8 +128,9 @@ async def test_the_last_real_error_is_raised(
 async def test_retry_after_wins_and_costs_no_attempt(client_for: ClientMaker, waits: Waits) -> None:
     """Waits that the service asks for, in seconds or as a date, are kept to and not counted."""
     moment = format_datetime(NOW + timedelta(seconds=90), usegmt=True)
-    retry = RetryPolicy(attempts=1)
-    async with Sandbox() as sandbox, client_for(sandbox, retry=retry) as client:
+    retry = RetryPolicy(attempts=2)
+    clock = SandboxClock(now=lambda: NOW)
+    async with Sandbox(clock=clock) as sandbox, client_for(sandbox, retry=retry) as client:
         sandbox.faults.add(
             Fault(status=429, retry_after=120),
             Fault(status=503, retry_after=moment),

@@ -38,7 +38,7 @@ PARENTS: dict[type[BaseException], type[BaseException]] = {
     NotFound: ApiError,
     RateLimited: ApiError,
     ServerError: ApiError,
-    FanOutError: ExceptionGroup,
+    FanOutError: BillingError,
 }
 CLASSES = [
     BillingError,

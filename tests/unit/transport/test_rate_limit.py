@@ -3,174 +3,412 @@
 import asyncio
 from collections.abc import Callable
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfbilling.protocol.headers import Policy, Quota
-from cfbilling.transport.rate_limit import RateLimiter
+from cfbilling.errors import RateLimited
+from cfbilling.options import RetryPolicy
+from cfbilling.protocol.headers import Quota, QuotaPolicy, QuotaSignal
+from cfbilling.transport.budget import Budget
+from cfbilling.transport.rate_limit import Permit, RateLimiter
 from tests.conftest import Waits
 
-POLICY = Policy(10, 60.0)
+POLICY = QuotaPolicy(10, 60.0)
 
 
-def _quota(remaining: int, reset: float = 60.0) -> Quota:
-    return Quota(remaining, reset, POLICY)
+def told(remaining: int, reset: float = 60.0, name: str = "default") -> QuotaSignal:
+    """Return what an ordinary answer tells."""
+    return QuotaSignal((Quota(name, remaining, reset, POLICY),))
 
 
-def _entered(limiter: RateLimiter) -> int:
-    """Enter as often as the limiter lets."""
-    count = 0
-    while count < 10_000 and limiter.enter():
-        count += 1
-    return count
+def refusal(wait: float | None = None, *quotas: Quota) -> QuotaSignal:
+    """Return what a refusal tells."""
+    return QuotaSignal(quotas, is_refusal=True, wait=wait)
+
+
+def patient() -> Budget:
+    """Return a budget that lasts."""
+    return Budget(1e9)
+
+
+def limiter_for(waits: Waits, **settings: object) -> RateLimiter:
+    """Return a limiter whose back-off is 8 seconds at first."""
+    retry = RetryPolicy(initial_wait=8.0)
+    return RateLimiter(waits.clock, retry=retry, **settings)  # type: ignore[arg-type]
+
+
+def entered(limiter: RateLimiter) -> list[Permit]:
+    """Enter as often as may be."""
+    permits: list[Permit] = []
+    while len(permits) < 10_000 and (permit := limiter.enter()) is not None:
+        permits.append(permit)
+    return permits
+
+
+def enter(limiter: RateLimiter) -> Permit:
+    """Enter once."""
+    permit = limiter.enter()
+    assert permit is not None
+    return permit
 
 
 def test_without_headers_the_documented_default_holds(waits: Waits) -> None:
     """Until the service tells, 1,200 requests may be under way in 300 seconds."""
-    limiter = RateLimiter(waits.clock)
-    assert _entered(limiter) == 1200
+    limiter = limiter_for(waits)
+    assert len(entered(limiter)) == 1200
     waits.now += 300
     assert limiter.closed_for == 0
 
 
+def test_what_is_assumed_can_be_chosen(waits: Waits) -> None:
+    """Another quota may be assumed for a service that tells nothing."""
+    limiter = limiter_for(waits, assumed=QuotaPolicy(3, 7.0))
+    for permit in entered(limiter):
+        limiter.tell(permit, QuotaSignal())
+    assert (7.0, None) == (limiter.closed_for, limiter.quota)
+    waits.now += 7
+    assert len(entered(limiter)) == 3
+
+
 def test_requests_under_way_count_against_what_remains(waits: Waits) -> None:
     """What is not answered yet has been spent."""
-    limiter = RateLimiter(waits.clock)
-    assert limiter.enter()
-    limiter.answered(_quota(5))
-    assert _entered(limiter) == 5
+    limiter = limiter_for(waits)
+    limiter.tell(enter(limiter), told(5))
+    assert len(entered(limiter)) == 5
 
 
-def test_answers_without_headers_count_down(waits: Waits) -> None:
-    """A service that tells nothing is asked no more often than its documents say."""
-    limiter = RateLimiter(waits.clock, policy=POLICY)
+@pytest.mark.parametrize("signal", [QuotaSignal(), None])
+def test_what_tells_nothing_counts_down(waits: Waits, signal: QuotaSignal | None) -> None:
+    """An answer without headers, or none at all, is counted as spent."""
+    limiter = limiter_for(waits, assumed=POLICY)
     for _ in range(10):
-        assert limiter.enter()
-        limiter.answered(None)
-    assert not limiter.enter()
+        limiter.tell(enter(limiter), signal)
+    assert limiter.enter() is None
     assert limiter.closed_for == 60
-
-
-def test_what_failed_may_have_been_counted(waits: Waits) -> None:
-    """A request without an answer is counted as spent."""
-    limiter = RateLimiter(waits.clock, policy=POLICY)
-    for _ in range(10):
-        assert limiter.enter()
-        limiter.given_up()
-    assert not limiter.enter()
 
 
 async def test_nothing_remaining_means_waiting_for_the_window(waits: Waits) -> None:
     """When nothing remains, the limiter opens at the window's end, for a whole quota."""
     pauses: list[float] = []
-    limiter = RateLimiter(waits.clock, pauses.append)
-    assert limiter.enter()
-    limiter.answered(_quota(0, 42))
+    limiter = limiter_for(waits, on_pause=pauses.append)
+    limiter.tell(enter(limiter), told(0, 42))
     assert not limiter.is_open
-    await limiter.opened()
-    assert [42] == waits.seconds
-    assert [42] == pauses
-    assert _entered(limiter) == 10
+    await limiter.opened(patient())
+    assert ([42], [42]) == (waits.seconds, pauses)
+    assert len(entered(limiter)) == 10
 
 
 async def test_a_pause_is_told_once(waits: Waits) -> None:
-    """However many wait, a pause is one pause."""
+    """However many wait, a pause is one pause, and its beginning and end are told once."""
     pauses: list[float] = []
-    limiter = RateLimiter(waits.clock, pauses.append)
-    assert limiter.enter()
-    limiter.answered(_quota(0, 42))
-    await asyncio.gather(*(limiter.opened() for _ in range(20)))
+    turns: list[bool] = []
+    limiter = limiter_for(waits, on_pause=pauses.append)
+    limiter.watchers.add(turns.append)
+    limiter.tell(enter(limiter), told(0, 42))
+    await asyncio.gather(*(limiter.opened(patient()) for _ in range(20)))
     assert len(pauses) == 1
+    assert [True, False] == turns
+
+
+@pytest.mark.parametrize("signal", [QuotaSignal(), None])
+async def test_a_window_that_ends_under_way_leaves_no_one_waiting(
+    waits: Waits, signal: QuotaSignal | None
+) -> None:
+    """When a whole quota is in flight at a window's end and nothing is told, it goes on."""
+    limiter = limiter_for(waits, assumed=POLICY)
+    permits = entered(limiter)
+    waits.now += 61
+    for permit in permits:
+        limiter.tell(permit, signal)
+    await asyncio.wait_for(limiter.opened(patient()), 5)
+    assert limiter.enter() is not None
+
+
+STEPS = st.sampled_from(["enter", "none", "silent", "zero", "refuse", "wait"])
+
+
+@given(st.lists(STEPS, max_size=60))
+def test_no_wait_is_without_an_end(steps: list[str]) -> None:
+    """Whatever happened, who has to wait waits for a time, or for an answer under way."""
+    waits = Waits()
+    limiter = limiter_for(waits, assumed=QuotaPolicy(3, 60.0))
+    flying: list[Permit] = []
+    for step in steps:
+        if step == "wait":
+            waits.now += 35
+        elif step == "enter":
+            permit = limiter.enter()
+            flying += [] if permit is None else [permit]
+        elif flying:
+            signal = {"none": None, "silent": QuotaSignal(), "zero": told(0), "refuse": refusal(50)}
+            limiter.tell(flying.pop(0), signal[step])
+        current = [permit for permit in flying if permit.epoch == limiter._epoch]
+        assert limiter.is_open or limiter.closed_for > 0 or current
+        assert limiter.closed_for <= 60
+
+
+async def test_a_wait_beyond_the_budget_is_not_begun(waits: Waits) -> None:
+    """Who may not wait so long is told at once; who may, waits from its budget."""
+    limiter = limiter_for(waits)
+    limiter.tell(enter(limiter), told(0, 42))
+    with pytest.raises(RateLimited) as caught:
+        await limiter.opened(Budget(41.5))
+    assert (42, []) == (caught.value.retry_after, waits.seconds)
+    budget = Budget(50)
+    await limiter.opened(budget)
+    assert budget.left == 8
+
+
+async def test_waiting_for_another_answer_counts_against_the_budget(waits: Waits) -> None:
+    """Who waits while one request goes ahead spends budget on that too."""
+    limiter = limiter_for(waits)
+    limiter.tell(enter(limiter), refusal(10))
+    waits.now += 10
+    probe, budget = enter(limiter), Budget(30)
+    waiting = asyncio.ensure_future(limiter.opened(budget))
+    await asyncio.sleep(0)
+    waits.now += 31
+    limiter.tell(probe, None)
+    limiter.tell(enter(limiter), refusal(5))
+    with pytest.raises(RateLimited):
+        await waiting
+    assert budget.left < 0
 
 
 def test_a_lock_out_lets_one_go_ahead(waits: Waits) -> None:
     """After a refusal one request goes alone; when it is answered, the others follow."""
-    limiter = RateLimiter(waits.clock)
-    assert limiter.enter()
-    limiter.answered(_quota(0, 30))
-    limiter.locked_out(300)
-    assert limiter.closed_for == 300
-    waits.now += 300
-    assert _entered(limiter) == 1
-    limiter.answered(_quota(9))
+    limiter = limiter_for(waits)
+    limiter.tell(enter(limiter), refusal(50))
+    assert limiter.closed_for == 50
+    waits.now += 50
+    (probe,) = entered(limiter)
+    limiter.tell(probe, told(9))
     # Somebody else has used the quota, so one is kept back.
-    assert _entered(limiter) == 8
+    assert len(entered(limiter)) == 8
 
 
-def test_a_refused_scout_closes_the_limiter_again(waits: Waits) -> None:
+def test_a_refused_probe_closes_the_limiter_again(waits: Waits) -> None:
     """When the request that went ahead is refused too, everything waits again."""
-    limiter = RateLimiter(waits.clock)
-    limiter.locked_out(10)
+    limiter = limiter_for(waits)
+    limiter.tell(enter(limiter), refusal(10))
     waits.now += 10
-    assert _entered(limiter) == 1
-    limiter.answered(_quota(0, 20))
-    limiter.locked_out(20)
+    limiter.tell(enter(limiter), refusal(20))
     assert limiter.closed_for == 20
 
 
-def test_a_scout_without_an_answer_is_followed_by_another(waits: Waits) -> None:
+def test_a_probe_without_an_answer_is_followed_by_another(waits: Waits) -> None:
     """When the request that went ahead breaks off, the next one goes alone."""
-    limiter = RateLimiter(waits.clock)
-    limiter.locked_out(10)
+    limiter = limiter_for(waits)
+    limiter.tell(enter(limiter), refusal(10))
     waits.now += 10
-    assert _entered(limiter) == 1
-    limiter.given_up()
-    assert _entered(limiter) == 1
+    (probe,) = entered(limiter)
+    limiter.tell(probe, None)
+    assert len(entered(limiter)) == 1
+
+
+@pytest.mark.parametrize("signal", [told(50), told(0, 5), QuotaSignal(), None])
+def test_what_was_sent_before_a_refusal_teaches_nothing(
+    waits: Waits, signal: QuotaSignal | None
+) -> None:
+    """An answer to an earlier request neither opens a lock-out nor ends the probing."""
+    limiter = limiter_for(waits)
+    refused, early, late = (enter(limiter) for _ in range(3))
+    limiter.tell(refused, refusal(30))
+    limiter.tell(early, signal)
+    assert limiter.closed_for == 30
+    waits.now += 30
+    (probe,) = entered(limiter)
+    limiter.tell(late, signal)
+    assert [] == entered(limiter)
+    limiter.tell(probe, told(9))
+    assert entered(limiter)
+
+
+def test_one_lock_out_is_counted_once(waits: Waits) -> None:
+    """However many of those in flight are refused, what is kept back grows once."""
+    limiter = limiter_for(waits)
+    permits = [enter(limiter) for _ in range(5)]
+    for permit in permits:
+        limiter.tell(permit, refusal(30))
+    waits.now += 30
+    limiter.tell(enter(limiter), told(10))
+    assert len(entered(limiter)) == 10 - 4
+
+
+def test_a_late_refusal_may_know_better_for_how_long(waits: Waits) -> None:
+    """Of the refusals of one lock-out, the longest wait holds."""
+    limiter = limiter_for(waits)
+    first, second = enter(limiter), enter(limiter)
+    limiter.tell(first, refusal(30))
+    limiter.tell(second, refusal(45))
+    assert limiter.closed_for == 45
+
+
+def test_a_refusal_without_a_wish_closes_for_the_back_off(waits: Waits) -> None:
+    """A refusal that names no time closes for a back-off that doubles, and then one goes ahead."""
+    limiter = limiter_for(waits)
+    limiter.tell(enter(limiter), refusal())
+    assert 4 <= limiter.closed_for <= 8
+    waits.now += 8
+    (probe,) = entered(limiter)
+    limiter.tell(probe, refusal())
+    assert 8 <= limiter.closed_for <= 16
+
+
+@pytest.mark.parametrize("absurd", [301.0, 1e6, 1e18])
+def test_an_absurd_wait_is_believed_for_a_window_at_most(waits: Waits, absurd: float) -> None:
+    """Whatever a header says, one request goes ahead after the longest window there is."""
+    limiter = limiter_for(waits)
+    limiter.tell(enter(limiter), refusal(absurd))
+    assert limiter.closed_for == 300
+    waits.now += 300
+    assert len(entered(limiter)) == 1
+
+
+def test_an_absurd_window_is_believed_for_a_window_at_most(waits: Waits) -> None:
+    """A window that ends in years is taken for one of the usual length, and then one goes ahead."""
+    limiter = limiter_for(waits)
+    limiter.tell(enter(limiter), told(0, 999_999_999))
+    assert limiter.closed_for == 60
+    waits.now += 60
+    (probe,) = entered(limiter)
+    limiter.tell(probe, told(5))
+    assert len(entered(limiter)) == 5
+
+
+def test_an_absurd_policy_closes_for_an_hour_at_most(waits: Waits) -> None:
+    """Also the length of a window is not believed beyond all measure."""
+    limiter = limiter_for(waits)
+    policy = QuotaPolicy(10, 1e12)
+    limiter.tell(enter(limiter), QuotaSignal((Quota("default", 0, 1e12, policy),)))
+    assert limiter.closed_for == 3600
 
 
 def test_answers_may_overtake_each_other(waits: Waits) -> None:
     """Of two answers of one window, the lower count holds, whichever comes last."""
-    limiter = RateLimiter(waits.clock)
-    for _ in range(3):
-        assert limiter.enter()
-    limiter.answered(_quota(7))
-    limiter.answered(_quota(9))
-    limiter.answered(_quota(8))
-    assert _entered(limiter) == 7
+    limiter = limiter_for(waits)
+    for permit, remaining in zip([enter(limiter) for _ in range(3)], (7, 9, 8), strict=True):
+        limiter.tell(permit, told(remaining))
+    assert len(entered(limiter)) == 7
 
 
 def test_a_new_window_counts_anew(waits: Waits) -> None:
     """An answer from a later window replaces what was known; one from an earlier does not."""
-    limiter = RateLimiter(waits.clock)
-    assert limiter.enter()
-    assert limiter.enter()
-    limiter.answered(_quota(1, 5))
+    limiter = limiter_for(waits)
+    first, second, third = (enter(limiter) for _ in range(3))
+    limiter.tell(first, told(1, 5))
     waits.now += 4
-    limiter.answered(_quota(9, 60))
-    assert _entered(limiter) == 9
-    limiter.answered(_quota(0, 1))
+    limiter.tell(second, told(9, 60))
+    assert len(entered(limiter)) == 8
+    limiter.tell(third, told(0, 1))
     assert limiter.closed_for == 0
+
+
+def test_every_limit_has_to_allow(waits: Waits) -> None:
+    """Of several limits each keeps its own window, and a request needs leave of all."""
+    limiter = limiter_for(waits)
+    long, short = Quota("long", 5, 50, POLICY), Quota("short", 1, 2, QuotaPolicy(2, 2.0))
+    limiter.tell(enter(limiter), QuotaSignal((long, short)))
+    # Now the short one is the tightest: it must not be taken for an earlier window of the long.
+    used = attrs.evolve(short, remaining=0, reset=2.0), attrs.evolve(long, remaining=4)
+    limiter.tell(enter(limiter), QuotaSignal(used))
+    assert limiter.closed_for == 2
+    waits.now += 2
+    assert len(entered(limiter)) == 2
+
+
+def test_limits_cannot_become_ever_more(waits: Waits) -> None:
+    """A service that gives its limit another name each time costs no memory."""
+    limiter = limiter_for(waits)
+    for index in range(1000):
+        limiter.tell(enter(limiter), told(5, name=f"limit {index}"))
+        waits.now += 61
+    assert len(limiter._windows) <= 16
 
 
 def test_a_count_that_falls_without_us_slows_us_down(waits: Waits) -> None:
     """Where somebody else spends the same quota, the last requests go one at a time."""
-    limiter = RateLimiter(waits.clock)
-    assert limiter.enter()
-    limiter.answered(_quota(100))
-    assert limiter.enter()
-    limiter.answered(_quota(79))  # twenty were not ours
-    assert _entered(limiter) == 79 - 20
-    for _ in range(59):
-        limiter.answered(_quota(20))
-    assert _entered(limiter) == 1
+    limiter = limiter_for(waits)
+    limiter.tell(enter(limiter), told(100))
+    limiter.tell(enter(limiter), told(79))  # twenty were not ours
+    permits = entered(limiter)
+    assert len(permits) == 79 - 20
+    for permit in permits:
+        limiter.tell(permit, told(20))
+    assert len(entered(limiter)) == 1
 
 
-@pytest.mark.parametrize("change", [lambda it: it.answered(_quota(5)), RateLimiter.given_up])
-async def test_an_answer_wakes_who_waits_for_it(
-    waits: Waits, change: Callable[[RateLimiter], None]
-) -> None:
+def test_a_neighbour_who_is_gone_is_forgotten(waits: Waits) -> None:
+    """What somebody else once used is kept back less with each window."""
+    limiter = limiter_for(waits)
+    policy = QuotaPolicy(1200, 60.0)
+    for remaining in (1199, 97):
+        quota = Quota("default", remaining, 60.0, policy)
+        limiter.tell(enter(limiter), QuotaSignal((quota,)))
+    allowed: list[int] = []
+    for _ in range(12):
+        waits.now += 61
+        permits = entered(limiter)
+        allowed.append(len(permits))
+        for permit in permits:
+            limiter.tell(permit, None)
+    assert sorted(allowed) == allowed
+    assert allowed[1] >= 1200 / 2
+    assert allowed[-1] == 1200
+
+
+@pytest.mark.parametrize("signal", [told(5), None])
+async def test_an_answer_wakes_who_waits_for_it(waits: Waits, signal: QuotaSignal | None) -> None:
     """Who waits because all that remains is under way goes on with the next answer."""
-    limiter = RateLimiter(waits.clock)
-    limiter.locked_out(1)
+    limiter = limiter_for(waits)
+    limiter.tell(enter(limiter), refusal(1))
     waits.now += 1
-    assert limiter.enter()
-    waiting = asyncio.ensure_future(limiter.opened())
+    probe = enter(limiter)
+    waiting = asyncio.ensure_future(limiter.opened(patient()))
     await asyncio.sleep(0)
     assert not waiting.done()
-    change(limiter)
+    limiter.tell(probe, signal)
     await waiting
     assert [] == waits.seconds
+
+
+def test_the_quota_is_what_was_told_less_what_is_under_way(waits: Waits) -> None:
+    """What is left is the tightest limit's, and nothing before the service has told any."""
+    limiter = limiter_for(waits)
+    found = [limiter.quota]
+    permits = [enter(limiter) for _ in range(2)]
+    limiter.tell(permits[0], QuotaSignal((*told(8, 30).quotas, *told(5, 20, "burst").quotas)))
+    found.append(limiter.quota)
+    limiter.tell(permits[1], refusal(33))
+    found.append(limiter.quota)
+    burst = [Quota("burst", 4, 20.0, POLICY), Quota("burst", 0, 33.0, POLICY)]
+    assert [None, *burst] == found
+
+
+@pytest.mark.parametrize(
+    ("act", "shown"),
+    [
+        (lambda _: None, "<RateLimiter open, 0 unanswered>"),
+        (enter, "<RateLimiter open, 1 unanswered>"),
+        (
+            lambda it: it.tell(enter(it), told(7, 30)),
+            "<RateLimiter open, 7 left for 30 s, 0 unanswered>",
+        ),
+        (
+            lambda it: it.tell(enter(it), refusal(30)),
+            "<RateLimiter closed for 30 s, one request at a time, 0 unanswered>",
+        ),
+    ],
+)
+def test_its_representation_shows_its_state(
+    waits: Waits, act: Callable[[RateLimiter], object], shown: str
+) -> None:
+    """Who prints a limiter sees whether it is open, what is left and what is under way."""
+    limiter = limiter_for(waits)
+    act(limiter)
+    assert shown == repr(limiter)
 
 
 @settings(max_examples=200)
@@ -184,23 +422,23 @@ async def test_a_service_refuses_at_most_once_a_window(
 ) -> None:
     """Alone, no request is ever refused; with others, one at most in flight meets a refusal."""
     waits = Waits()
-    limiter = RateLimiter(waits.clock)
-    policy, window_ends, used, refusals = Policy(quota, 60.0), 60.0, 0, 0
+    limiter = limiter_for(waits)
+    policy, window_ends, used, refusals = QuotaPolicy(quota, 60.0), 60.0, 0, 0
     others = [*foreign, *([0] * 60)]
     for step in range(60):
-        await limiter.opened()
-        sent = 0
-        while sent < ahead and limiter.enter():
-            sent += 1
+        await limiter.opened(patient())
+        permits: list[Permit] = []
+        while len(permits) < ahead and (permit := limiter.enter()) is not None:
+            permits.append(permit)
         if waits.now >= window_ends:
             window_ends, used = waits.now + 60, 0
-        for _ in range(sent):
+        for permit in permits:
             is_refused = used >= quota
             used = min(quota, used + 1)
-            limiter.answered(Quota(quota - used, window_ends - waits.now, policy))
-            if is_refused:
-                refusals += 1
-                limiter.locked_out(window_ends - waits.now)
+            left = Quota("default", quota - used, window_ends - waits.now, policy)
+            wait = window_ends - waits.now if is_refused else None
+            refusals += is_refused
+            limiter.tell(permit, QuotaSignal((left,), is_refusal=is_refused, wait=wait))
         used = min(quota, used + others[step])
     if not any(others):
         # Until the first answer, the limiter knows the documented default only.

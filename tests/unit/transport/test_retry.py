@@ -22,9 +22,12 @@ from cfbilling.events import Event, RetryScheduled
 from cfbilling.options import Clock, RetryPolicy
 from cfbilling.protocol.endpoints import ENDPOINTS
 from cfbilling.protocol.envelope import error_for
+from cfbilling.protocol.headers import QuotaPolicy, QuotaSignal
 from cfbilling.protocol.requests import Query, Request
 from cfbilling.records import Record
-from cfbilling.transport.retry import is_transient, retrying
+from cfbilling.transport.budget import Budget
+from cfbilling.transport.rate_limit import RateLimiter
+from cfbilling.transport.retry import Attempts, is_transient, retrying
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 REQUEST = Query(ENDPOINTS["usage"]).about("a" * 32)
@@ -35,24 +38,36 @@ class Script:
 
     def __init__(self, *errors: BaseException) -> None:
         self._errors = list(errors)
+        self._now = 0.0
         self.numbers: list[int] = []
         self.waits: list[float] = []
         self.told: list[RetryScheduled] = []
 
-    async def attempt(self, _: Request[Record], number: int) -> str:
+    async def attempt(self, _: Request[Record], attempts: Attempts) -> str:
         """Raise the next error, or return."""
-        self.numbers.append(number)
-        if self._errors:
-            raise self._errors.pop(0)
+        self.numbers.append(attempts.number)
+        await self.limiter.opened(attempts.budget)
+        permit = self.limiter.enter()
+        assert permit is not None
+        error = self._errors.pop(0) if self._errors else None
+        is_refusal = isinstance(error, RateLimited)
+        wait = error.retry_after if isinstance(error, RateLimited) else None
+        self.limiter.tell(permit, QuotaSignal(is_refusal=is_refusal, wait=wait))
+        if error is not None:
+            raise error
         return "done"
 
     async def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
+        self._now += seconds
 
     async def run(self, policy: RetryPolicy | None = None) -> str:
         """Retry by the policy."""
-        clock = Clock(now=lambda: NOW, monotonic=lambda: 0.0, sleep=self._sleep)
-        return await retrying(REQUEST, self.attempt, policy or RetryPolicy(), clock, self.tell)
+        policy = policy or RetryPolicy()
+        clock = Clock(now=lambda: NOW, monotonic=lambda: self._now, sleep=self._sleep)
+        self.limiter = RateLimiter(clock, assumed=QuotaPolicy(10_000, 3000.0), retry=policy)
+        attempts = Attempts(policy, self.limiter, Budget(policy.budget))
+        return await retrying(REQUEST, self.attempt, attempts, clock, self.tell)
 
     def tell(self, event: Event) -> None:
         """Keep what is told."""
@@ -146,11 +161,12 @@ async def test_an_asked_wait_uses_up_no_attempt() -> None:
     assert caught.value.attempts == 5
 
 
-async def test_one_attempt_still_keeps_an_asked_wait() -> None:
-    """Also a policy without retries waits when the service asks, since that is no failure."""
+async def test_one_attempt_is_one_attempt() -> None:
+    """A policy of one attempt tries nothing again, also where the service says when it may be."""
     script = Script(limited(2.0))
-    assert await script.run(RetryPolicy(attempts=1)) == "done"
-    assert [2.0] == script.waits
+    with pytest.raises(RateLimited) as caught:
+        await script.run(RetryPolicy(attempts=1))
+    assert ([1], [], 2.0) == (script.numbers, script.waits, caught.value.retry_after)
 
 
 async def test_asked_waits_count_against_the_budget() -> None:
@@ -269,9 +285,10 @@ async def test_cancelling_a_wait_passes_through() -> None:
         waiting.set()
         await asyncio.Event().wait()
 
-    task = asyncio.ensure_future(
-        retrying(REQUEST, script.attempt, RetryPolicy(), Clock(sleep=sleep), script.tell)
-    )
+    clock = Clock(sleep=sleep)
+    script.limiter = RateLimiter(clock)
+    attempts = Attempts(RetryPolicy(), script.limiter, Budget(600))
+    task = asyncio.ensure_future(retrying(REQUEST, script.attempt, attempts, clock, script.tell))
     await waiting.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
