@@ -4,14 +4,14 @@ It knows the wire contract and nothing of the client, so that each can be checke
 """
 
 from cfbilling.sandbox.clock import Clock
-from cfbilling.sandbox.endpoints import Endpoint
-from cfbilling.sandbox.envelope import EnvelopeKey
-from cfbilling.sandbox.facts import Headers, RequestFacts
-from cfbilling.sandbox.faults import Fault, Faults
-from cfbilling.sandbox.rendering import Whitespace
+from cfbilling.sandbox.data.rendering import Whitespace
+from cfbilling.sandbox.data.template import WireRecord, WireValue
+from cfbilling.sandbox.data.usage_fields import Revision
+from cfbilling.sandbox.rules.endpoints import Endpoint
+from cfbilling.sandbox.rules.envelope import EnvelopeKey
+from cfbilling.sandbox.rules.facts import Headers, RequestFacts
 from cfbilling.sandbox.sandbox import Sandbox
-from cfbilling.sandbox.template import WireRecord, WireValue
-from cfbilling.sandbox.usage_fields import Revision
+from cfbilling.sandbox.server.faults import Fault, Faults
 
 __all__ = [
     "Clock",

@@ -8,10 +8,10 @@ import signal
 import sys
 from typing import get_args
 
-from cfbilling.sandbox.encoding import Compression
-from cfbilling.sandbox.rendering import Whitespace
+from cfbilling.sandbox.data.rendering import Whitespace
+from cfbilling.sandbox.data.usage_fields import Revision
 from cfbilling.sandbox.sandbox import Sandbox
-from cfbilling.sandbox.usage_fields import Revision
+from cfbilling.sandbox.server.encoding import Compression
 
 _SHOWN_ACCOUNTS = 100
 

@@ -11,24 +11,24 @@ from typing import Self
 
 from attrs import evolve
 
-from cfbilling.sandbox.access import Access
-from cfbilling.sandbox.api import Api
 from cfbilling.sandbox.clock import Clock
-from cfbilling.sandbox.connections import Connections
-from cfbilling.sandbox.encoding import Compression, negotiated
-from cfbilling.sandbox.endpoints import BASE_PATH, Endpoint, Target
-from cfbilling.sandbox.envelope import EnvelopeKey, Layout
-from cfbilling.sandbox.facts import RequestFacts
-from cfbilling.sandbox.faults import Fault, Faults
-from cfbilling.sandbox.identity import Identities
-from cfbilling.sandbox.quota import Quotas
-from cfbilling.sandbox.ranges import RangeRules
-from cfbilling.sandbox.records import Records
-from cfbilling.sandbox.rendering import Whitespace
-from cfbilling.sandbox.requests import Request
-from cfbilling.sandbox.sending import Sending
-from cfbilling.sandbox.template import WireRecord
-from cfbilling.sandbox.usage_fields import Revision
+from cfbilling.sandbox.data.identity import Identities
+from cfbilling.sandbox.data.rendering import Whitespace
+from cfbilling.sandbox.data.template import WireRecord
+from cfbilling.sandbox.data.usage_fields import Revision
+from cfbilling.sandbox.rules.access import Access
+from cfbilling.sandbox.rules.api import Api
+from cfbilling.sandbox.rules.endpoints import BASE_PATH, Endpoint, Target
+from cfbilling.sandbox.rules.envelope import EnvelopeKey, Layout
+from cfbilling.sandbox.rules.facts import RequestFacts
+from cfbilling.sandbox.rules.quota import Quotas
+from cfbilling.sandbox.rules.ranges import RangeRules
+from cfbilling.sandbox.rules.records import Records
+from cfbilling.sandbox.server.connections import Connections
+from cfbilling.sandbox.server.encoding import Compression, negotiated
+from cfbilling.sandbox.server.faults import Fault, Faults
+from cfbilling.sandbox.server.requests import Request
+from cfbilling.sandbox.server.sending import Sending
 
 _KEY_ORDER: tuple[EnvelopeKey, ...] = ("errors", "messages", "result", "success")
 _UNSENT_HEADERS = ("before_headers", "inside_headers")

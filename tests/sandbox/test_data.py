@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfbilling.sandbox import Revision, Sandbox, WireRecord
-from cfbilling.sandbox.rendering import json_text
+from cfbilling.sandbox.data.rendering import json_text
 
 Fetch = Callable[..., Coroutine[None, None, tuple[int, Mapping[str, str], bytes]]]
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cfbilling.sandbox import Sandbox
-from cfbilling.sandbox.ranges import DayRange, InvalidQueryError, RangeRules
+from cfbilling.sandbox.rules.ranges import DayRange, InvalidQueryError, RangeRules
 
 Fetch = Callable[..., Coroutine[None, None, tuple[int, Mapping[str, str], bytes]]]
 

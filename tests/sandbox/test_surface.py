@@ -3,7 +3,7 @@ from pathlib import Path
 
 from cfbilling import sandbox
 
-SOURCES = sorted(Path(sandbox.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(sandbox.__file__).parent.rglob("*.py"))
 
 
 def imported(source: Path) -> set[str]:

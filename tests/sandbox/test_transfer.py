@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 
 from cfbilling.sandbox import Fault, RequestFacts, Sandbox
-from cfbilling.sandbox.encoding import negotiated
-from cfbilling.sandbox.requests import MalformedRequestError, parse_head
+from cfbilling.sandbox.server.encoding import negotiated
+from cfbilling.sandbox.server.requests import MalformedRequestError, parse_head
 
 Fetch = Callable[..., Coroutine[None, None, tuple[int, Mapping[str, str], bytes]]]
 Raw = Callable[..., Coroutine[None, None, tuple[bytes, bytes, bool]]]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from cfbilling.sandbox.faults import Fault
+from cfbilling.sandbox.server.faults import Fault
 
 _ALL_BITS = 0xFF
 

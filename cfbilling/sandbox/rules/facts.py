@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from attrs import field, frozen
 
-from cfbilling.sandbox.endpoints import Endpoint
+from cfbilling.sandbox.rules.endpoints import Endpoint
 
 _SECRET = frozenset({"authorization", "x-auth-email", "x-auth-key", "cookie"})
 

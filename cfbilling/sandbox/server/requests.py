@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from attrs import frozen
 
-from cfbilling.sandbox.facts import Headers
+from cfbilling.sandbox.rules.facts import Headers
 
 _END = b"\r\n\r\n"
 

@@ -6,7 +6,7 @@ from datetime import date
 
 from attrs import frozen
 
-from cfbilling.sandbox.days import ONE_DAY, month_start
+from cfbilling.sandbox.data.days import ONE_DAY, month_start
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _METRIC_LENGTH = 128

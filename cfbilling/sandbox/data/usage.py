@@ -5,14 +5,14 @@ from datetime import date
 from functools import lru_cache
 from hashlib import blake2b
 
-from cfbilling.sandbox.accounts import Account, Accounts
-from cfbilling.sandbox.amounts import Amounts
-from cfbilling.sandbox.catalogue import METRICS, Metric
-from cfbilling.sandbox.days import DayTexts, day_texts, days
-from cfbilling.sandbox.identity import Identities
-from cfbilling.sandbox.rendering import Whitespace, json_text
-from cfbilling.sandbox.template import RECORD_DEPTH, Row, Template
-from cfbilling.sandbox.usage_fields import Revision, Shape, Slot, usage_fields
+from cfbilling.sandbox.data.accounts import Account, Accounts
+from cfbilling.sandbox.data.amounts import Amounts
+from cfbilling.sandbox.data.catalogue import METRICS, Metric
+from cfbilling.sandbox.data.days import DayTexts, day_texts, days
+from cfbilling.sandbox.data.identity import Identities
+from cfbilling.sandbox.data.rendering import Whitespace, json_text
+from cfbilling.sandbox.data.template import RECORD_DEPTH, Row, Template
+from cfbilling.sandbox.data.usage_fields import Revision, Shape, Slot, usage_fields
 
 _NO_COSTS = ("0",) * 5
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeAlias
 
-from cfbilling.sandbox.requests import MalformedRequestError, Request, read_request
+from cfbilling.sandbox.server.requests import MalformedRequestError, Request, read_request
 
 # Answers one request, and tells whether the connection can serve another.
 Respond: TypeAlias = Callable[[Request, asyncio.StreamWriter], Awaitable[bool]]

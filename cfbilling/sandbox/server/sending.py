@@ -11,12 +11,12 @@ from itertools import chain
 
 from attrs import frozen
 
-from cfbilling.sandbox.answers import Answer
 from cfbilling.sandbox.clock import Clock
-from cfbilling.sandbox.damage import damaged, portions
-from cfbilling.sandbox.encoding import Encoding, encoded
-from cfbilling.sandbox.envelope import PIECE, Layout
-from cfbilling.sandbox.faults import Fault
+from cfbilling.sandbox.rules.answers import Answer
+from cfbilling.sandbox.rules.envelope import PIECE, Layout
+from cfbilling.sandbox.server.damage import damaged, portions
+from cfbilling.sandbox.server.encoding import Encoding, encoded
+from cfbilling.sandbox.server.faults import Fault
 
 # A body of so few pieces is sent at once; the second may be the end of the compression.
 _SMALL = 2

@@ -5,17 +5,17 @@ from datetime import date
 
 from attrs import evolve, frozen
 
-from cfbilling.sandbox.access import Access, Denial
-from cfbilling.sandbox.answers import Answer, failure
-from cfbilling.sandbox.endpoints import Target, target_of
-from cfbilling.sandbox.envelope import ApiError
-from cfbilling.sandbox.facts import RequestFacts
-from cfbilling.sandbox.quota import Quotas
-from cfbilling.sandbox.ranges import InvalidQueryError, RangeRules, metric_of
-from cfbilling.sandbox.records import Records
-from cfbilling.sandbox.rendering import Whitespace, json_text
-from cfbilling.sandbox.requests import Request
-from cfbilling.sandbox.template import Row
+from cfbilling.sandbox.data.rendering import Whitespace, json_text
+from cfbilling.sandbox.data.template import Row
+from cfbilling.sandbox.rules.access import Access, Denial
+from cfbilling.sandbox.rules.answers import Answer, failure
+from cfbilling.sandbox.rules.endpoints import Target, target_of
+from cfbilling.sandbox.rules.envelope import ApiError
+from cfbilling.sandbox.rules.facts import RequestFacts
+from cfbilling.sandbox.rules.quota import Quotas
+from cfbilling.sandbox.rules.ranges import InvalidQueryError, RangeRules, metric_of
+from cfbilling.sandbox.rules.records import Records
+from cfbilling.sandbox.server.requests import Request
 
 _PROFILE_DOCS = "https://developers.cloudflare.com/api/resources/billing/subresources/profiles/"
 

@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from cfbilling.sandbox.catalogue import CITIES, FIRST_NAMES, LAST_NAMES
-from cfbilling.sandbox.identity import Identities
-from cfbilling.sandbox.template import WireRecord
+from cfbilling.sandbox.data.catalogue import CITIES, FIRST_NAMES, LAST_NAMES
+from cfbilling.sandbox.data.identity import Identities
+from cfbilling.sandbox.data.template import WireRecord
 
 _TEST_CARDS = ("4242424242424242", "5555555555554444", "378282246310005")
 

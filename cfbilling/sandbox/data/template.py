@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from cfbilling.sandbox.rendering import Whitespace, object_text
+from cfbilling.sandbox.data.rendering import Whitespace, object_text
 
 WireValue: TypeAlias = str | Decimal | bool | dict[str, str | bool] | None
 WireRecord: TypeAlias = dict[str, WireValue]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from cfbilling.sandbox.envelope import ApiError, Texts
+from cfbilling.sandbox.rules.envelope import ApiError, Texts
 
 
 @frozen(kw_only=True)

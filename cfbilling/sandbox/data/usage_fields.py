@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from enum import IntEnum, auto
 from typing import Literal, TypeAlias
 
-from cfbilling.sandbox.catalogue import DESCRIPTION_ENDINGS, REGIONS, Metric
-from cfbilling.sandbox.rendering import Json
+from cfbilling.sandbox.data.catalogue import DESCRIPTION_ENDINGS, REGIONS, Metric
+from cfbilling.sandbox.data.rendering import Json
 
 Revision = Literal["seed", "later"]
 

@@ -7,10 +7,10 @@ from typing import Literal
 
 from attrs import Factory, define, evolve, field, frozen
 
-from cfbilling.sandbox.answers import Answer, failure
-from cfbilling.sandbox.endpoints import Endpoint
-from cfbilling.sandbox.envelope import ApiError
-from cfbilling.sandbox.facts import RequestFacts
+from cfbilling.sandbox.rules.answers import Answer, failure
+from cfbilling.sandbox.rules.endpoints import Endpoint
+from cfbilling.sandbox.rules.envelope import ApiError
+from cfbilling.sandbox.rules.facts import RequestFacts
 
 ResetPoint = Literal["before_headers", "inside_headers", "after_headers"]
 

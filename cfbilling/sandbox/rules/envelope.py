@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from attrs import field, frozen
 
-from cfbilling.sandbox.rendering import Json, Whitespace, array_marks, json_text, object_text
+from cfbilling.sandbox.data.rendering import Json, Whitespace, array_marks, json_text, object_text
 
 EnvelopeKey = Literal["errors", "messages", "result", "success"]
 Texts: TypeAlias = Iterable["str | None"]

@@ -2,7 +2,7 @@
 
 from decimal import Context, Decimal
 
-from cfbilling.sandbox.catalogue import Metric
+from cfbilling.sandbox.data.catalogue import Metric
 
 _CENT = Decimal("0.01")
 _DISCOUNT = Decimal("0.9")

@@ -7,13 +7,13 @@ from enum import IntEnum, auto
 from functools import lru_cache
 from typing import TypeAlias
 
-from cfbilling.sandbox.accounts import Account, Accounts
-from cfbilling.sandbox.amounts import Amounts
-from cfbilling.sandbox.catalogue import METRICS, Metric
-from cfbilling.sandbox.days import DayTexts, day_texts, days, month_start
-from cfbilling.sandbox.identity import Identities
-from cfbilling.sandbox.rendering import Json, Whitespace, json_text
-from cfbilling.sandbox.template import RECORD_DEPTH, Row, Template
+from cfbilling.sandbox.data.accounts import Account, Accounts
+from cfbilling.sandbox.data.amounts import Amounts
+from cfbilling.sandbox.data.catalogue import METRICS, Metric
+from cfbilling.sandbox.data.days import DayTexts, day_texts, days, month_start
+from cfbilling.sandbox.data.identity import Identities
+from cfbilling.sandbox.data.rendering import Json, Whitespace, json_text
+from cfbilling.sandbox.data.template import RECORD_DEPTH, Row, Template
 
 # How a month's usage is spread over its days. A fixed pattern makes the running total of any
 # day a single multiplication, so that a day never depends on the days asked for before it.

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from cfbilling.sandbox.accounts import Accounts
-from cfbilling.sandbox.endpoints import Endpoint, Target
-from cfbilling.sandbox.identity import Identities
-from cfbilling.sandbox.paygo import PaygoRecords
-from cfbilling.sandbox.profile import billing_profile
-from cfbilling.sandbox.rendering import Whitespace
-from cfbilling.sandbox.template import Row, WireRecord
-from cfbilling.sandbox.usage import UsageRecords
-from cfbilling.sandbox.usage_fields import Revision
+from cfbilling.sandbox.data.accounts import Accounts
+from cfbilling.sandbox.data.identity import Identities
+from cfbilling.sandbox.data.paygo import PaygoRecords
+from cfbilling.sandbox.data.profile import billing_profile
+from cfbilling.sandbox.data.rendering import Whitespace
+from cfbilling.sandbox.data.template import Row, WireRecord
+from cfbilling.sandbox.data.usage import UsageRecords
+from cfbilling.sandbox.data.usage_fields import Revision
+from cfbilling.sandbox.rules.endpoints import Endpoint, Target
 
 
 class Records:

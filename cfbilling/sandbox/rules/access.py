@@ -4,10 +4,10 @@ import re
 
 from attrs import frozen
 
-from cfbilling.sandbox.endpoints import Endpoint, Target
-from cfbilling.sandbox.envelope import ApiError
-from cfbilling.sandbox.facts import Headers
-from cfbilling.sandbox.identity import Identities
+from cfbilling.sandbox.data.identity import Identities
+from cfbilling.sandbox.rules.endpoints import Endpoint, Target
+from cfbilling.sandbox.rules.envelope import ApiError
+from cfbilling.sandbox.rules.facts import Headers
 
 _BEARER = re.compile(r"Bearer +(\S+)", re.IGNORECASE)
 _CODES = {404: 7003}

@@ -6,14 +6,14 @@ from math import gcd
 
 from attrs import frozen
 
-from cfbilling.sandbox.catalogue import (
+from cfbilling.sandbox.data.catalogue import (
     ACCOUNT_NAMES,
     METRICS,
     SUBSCRIPTION_NAMES,
     ZONE_NAMES,
     Metric,
 )
-from cfbilling.sandbox.identity import Identities
+from cfbilling.sandbox.data.identity import Identities
 
 _REMEMBERED = 8192
 _VARIANTS = 8
