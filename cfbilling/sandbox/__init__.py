@@ -1,15 +1,12 @@
-"""A billing API on loopback, with invented accounts, for tests, demonstrations and benchmarks.
-
-It knows the wire contract and nothing of the client, so that each can be checked by the other.
-"""
+"""A billing API on loopback with invented accounts, for tests, demonstrations and benchmarks."""
 
 from cfbilling.sandbox.clock import Clock
-from cfbilling.sandbox.data.rendering import Whitespace
+from cfbilling.sandbox.data.json_text import Whitespace
 from cfbilling.sandbox.data.template import WireRecord, WireValue
 from cfbilling.sandbox.data.usage_fields import Revision
 from cfbilling.sandbox.rules.endpoints import Endpoint
 from cfbilling.sandbox.rules.envelope import EnvelopeKey
-from cfbilling.sandbox.rules.facts import Headers, RequestFacts
+from cfbilling.sandbox.rules.requests import Headers, RequestFacts
 from cfbilling.sandbox.sandbox import Sandbox
 from cfbilling.sandbox.server.faults import Fault, Faults
 

@@ -8,10 +8,12 @@ import signal
 import sys
 from typing import get_args
 
-from cfbilling.sandbox.data.rendering import Whitespace
+from cfbilling.sandbox.data.json_text import Whitespace
 from cfbilling.sandbox.data.usage_fields import Revision
 from cfbilling.sandbox.sandbox import Sandbox
-from cfbilling.sandbox.server.encoding import Compression
+from cfbilling.sandbox.server.compression import Compression
+
+__all__ = ["main", "parser", "serve"]
 
 _SHOWN_ACCOUNTS = 100
 

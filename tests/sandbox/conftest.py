@@ -8,11 +8,17 @@ import pytest
 
 from cfbilling.sandbox import Sandbox
 
+Fetch = Callable[..., Coroutine[None, None, tuple[int, Mapping[str, str], bytes]]]
+Raw = Callable[..., Coroutine[None, None, tuple[bytes, bytes, bool]]]
+
+
+def usage_path(sandbox: Sandbox, days: str = "from=2025-05-01&to=2025-05-02") -> str:
+    """Return the path and query of the first account's usage."""
+    return f"/accounts/{sandbox.account_ids[0]}/billable/usage?{days}"
+
 
 @pytest.fixture
-async def fetch() -> AsyncIterator[
-    Callable[..., Coroutine[None, None, tuple[int, Mapping[str, str], bytes]]]
-]:
+async def fetch() -> AsyncIterator[Fetch]:
     """Get a path with the first token, or other headers; return status, headers and body."""
     async with aiohttp.ClientSession() as session:
 
@@ -38,7 +44,7 @@ async def fetch() -> AsyncIterator[
 
 
 @pytest.fixture
-def raw() -> Callable[..., Coroutine[None, None, tuple[bytes, bytes, bool]]]:
+def raw() -> Raw:
     """Get a path over a bare socket; return head, body and whether the connection was reset."""
 
     async def get(sandbox: Sandbox, path: str, headers: str = "") -> tuple[bytes, bytes, bool]:

@@ -13,7 +13,9 @@ from cfbilling.sandbox.data.catalogue import (
     ZONE_NAMES,
     Metric,
 )
-from cfbilling.sandbox.data.identity import Identities
+from cfbilling.sandbox.data.identities import Identities
+
+__all__ = ["Account", "Accounts"]
 
 _REMEMBERED = 8192
 _VARIANTS = 8

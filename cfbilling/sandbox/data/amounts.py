@@ -4,6 +4,8 @@ from decimal import Context, Decimal
 
 from cfbilling.sandbox.data.catalogue import Metric
 
+__all__ = ["Amounts"]
+
 _CENT = Decimal("0.01")
 _DISCOUNT = Decimal("0.9")
 # Of so many quantities so many are odd.

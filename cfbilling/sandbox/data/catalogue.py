@@ -4,6 +4,19 @@ from decimal import Decimal
 
 from attrs import field, frozen
 
+__all__ = [
+    "ACCOUNT_NAMES",
+    "CITIES",
+    "DESCRIPTION_ENDINGS",
+    "FIRST_NAMES",
+    "LAST_NAMES",
+    "METRICS",
+    "REGIONS",
+    "SUBSCRIPTION_NAMES",
+    "ZONE_NAMES",
+    "Metric",
+]
+
 _DIGITS_OF_FREE_USAGE = 5
 
 
@@ -13,11 +26,11 @@ class Metric:
 
     Attributes:
         id: Stable identifier.
-        name: What an invoice calls it.
+        name: Name on an invoice.
         family: Product family.
         category: Product category.
-        unit: What is counted.
-        pricing_unit: What is priced.
+        unit: Unit of counted quantities.
+        pricing_unit: Unit that has a price.
         pricing_shift: Power of ten between a counted and a priced unit.
         price: List price of one priced unit.
         fractional: Whether quantities usually have decimals.

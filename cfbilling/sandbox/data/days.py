@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import TypeAlias
 
+__all__ = ["ONE_DAY", "DayTexts", "day_texts", "days", "month_start", "next_month"]
+
 ONE_DAY = timedelta(days=1)
 
 DayTexts: TypeAlias = tuple[str, str, str, str]

@@ -11,9 +11,11 @@ from cfbilling.sandbox.data.accounts import Account, Accounts
 from cfbilling.sandbox.data.amounts import Amounts
 from cfbilling.sandbox.data.catalogue import METRICS, Metric
 from cfbilling.sandbox.data.days import DayTexts, day_texts, days, month_start
-from cfbilling.sandbox.data.identity import Identities
-from cfbilling.sandbox.data.rendering import Json, Whitespace, json_text
+from cfbilling.sandbox.data.identities import Identities
+from cfbilling.sandbox.data.json_text import Json, Whitespace, json_text
 from cfbilling.sandbox.data.template import RECORD_DEPTH, Row, Template
+
+__all__ = ["Fields", "PaygoRecords", "Slot"]
 
 # How a month's usage is spread over its days. A fixed pattern makes the running total of any
 # day a single multiplication, so that a day never depends on the days asked for before it.

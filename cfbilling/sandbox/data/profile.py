@@ -3,8 +3,10 @@
 from decimal import Decimal
 
 from cfbilling.sandbox.data.catalogue import CITIES, FIRST_NAMES, LAST_NAMES
-from cfbilling.sandbox.data.identity import Identities
+from cfbilling.sandbox.data.identities import Identities
 from cfbilling.sandbox.data.template import WireRecord
+
+__all__ = ["billing_profile"]
 
 _TEST_CARDS = ("4242424242424242", "5555555555554444", "378282246310005")
 

@@ -8,7 +8,18 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from cfbilling.sandbox.data.rendering import Whitespace, object_text
+from cfbilling.sandbox.data.json_text import Whitespace, object_text
+
+__all__ = [
+    "RECORD_DEPTH",
+    "Field",
+    "Row",
+    "Template",
+    "Values",
+    "WireRecord",
+    "WireValue",
+    "wire_value",
+]
 
 WireValue: TypeAlias = str | Decimal | bool | dict[str, str | bool] | None
 WireRecord: TypeAlias = dict[str, WireValue]

@@ -9,10 +9,12 @@ from cfbilling.sandbox.data.accounts import Account, Accounts
 from cfbilling.sandbox.data.amounts import Amounts
 from cfbilling.sandbox.data.catalogue import METRICS, Metric
 from cfbilling.sandbox.data.days import DayTexts, day_texts, days
-from cfbilling.sandbox.data.identity import Identities
-from cfbilling.sandbox.data.rendering import Whitespace, json_text
+from cfbilling.sandbox.data.identities import Identities
+from cfbilling.sandbox.data.json_text import Whitespace, json_text
 from cfbilling.sandbox.data.template import RECORD_DEPTH, Row, Template
 from cfbilling.sandbox.data.usage_fields import Revision, Shape, Slot, usage_fields
+
+__all__ = ["UsageRecords"]
 
 _NO_COSTS = ("0",) * 5
 

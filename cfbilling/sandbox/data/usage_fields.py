@@ -5,7 +5,9 @@ from enum import IntEnum, auto
 from typing import Literal, TypeAlias
 
 from cfbilling.sandbox.data.catalogue import DESCRIPTION_ENDINGS, REGIONS, Metric
-from cfbilling.sandbox.data.rendering import Json
+from cfbilling.sandbox.data.json_text import Json
+
+__all__ = ["Fields", "Revision", "Shape", "Slot", "usage_fields"]
 
 Revision = Literal["seed", "later"]
 

@@ -5,71 +5,72 @@ from datetime import date
 
 from attrs import evolve, frozen
 
-from cfbilling.sandbox.data.rendering import Whitespace, json_text
+from cfbilling.sandbox.data.json_text import Whitespace, json_text
 from cfbilling.sandbox.data.template import Row
-from cfbilling.sandbox.rules.access import Access, Denial
-from cfbilling.sandbox.rules.answers import Answer, failure
+from cfbilling.sandbox.rules.access import Access, Refusal
 from cfbilling.sandbox.rules.endpoints import Target, target_of
 from cfbilling.sandbox.rules.envelope import ApiError
-from cfbilling.sandbox.rules.facts import RequestFacts
 from cfbilling.sandbox.rules.quota import Quotas
 from cfbilling.sandbox.rules.ranges import InvalidQueryError, RangeRules, metric_of
-from cfbilling.sandbox.rules.records import Records
-from cfbilling.sandbox.server.requests import Request
+from cfbilling.sandbox.rules.requests import Request, RequestFacts
+from cfbilling.sandbox.rules.responses import Response, failure
+from cfbilling.sandbox.rules.results import Results
+
+__all__ = ["Api", "Outcome"]
 
 _PROFILE_DOCS = "https://developers.cloudflare.com/api/resources/billing/subresources/profiles/"
 
 
 @frozen
-class Ruling:
-    """How a request is to be answered.
+class Outcome:
+    """What a request comes to if nothing goes wrong.
 
     Attributes:
-        facts: The request, with the status of the answer.
-        answer: The answer.
-        locked_out: Whether that is so because the quota is used up.
+        facts: The request, with the status of the response.
+        response: The response.
+        locked_out: Whether the quota is used up.
     """
 
     facts: RequestFacts
-    answer: Answer
+    response: Response
     locked_out: bool
 
 
 @frozen(kw_only=True)
 class Api:
-    """Rules on requests; knows nothing of connections.
+    """All rules in their order; knows nothing of connections.
 
     Attributes:
-        access: Who may see what.
-        quotas: Who may ask how often; None if nobody counts.
-        rules: Which ranges may be asked for.
-        records: What there is to see.
-        whitespace: How it is written.
-        today: The current day in UTC.
-        monotonic: When a request is received.
+        access: Credentials and refused scopes.
+        quotas: Quota of each credential; None if nothing is counted.
+        ranges: Rules of date ranges.
+        results: Results of every endpoint.
+        whitespace: Whitespace of JSON.
+        today: Function that returns the current day in UTC.
+        monotonic: Function that returns the current monotonic time.
     """
 
     access: Access
     quotas: Quotas | None
-    rules: RangeRules
-    records: Records
+    ranges: RangeRules
+    results: Results
     whitespace: Whitespace
     today: Callable[[], date]
     monotonic: Callable[[], float]
 
-    def rule(self, request: Request) -> Ruling:
+    def answer(self, request: Request) -> Outcome:
         """Decide what *request* is answered, and count it."""
         target = target_of(request.path)
         identified = self.access.authenticate(request.headers)
-        credential = None if isinstance(identified, Denial) else identified
+        credential = None if isinstance(identified, Refusal) else identified
         allowance = None if self.quotas is None else self.quotas.spend(credential)
         locked_out = allowance is not None and allowance.locked_out
         if locked_out:
-            answer = failure(429, ApiError("Rate limited. Please wait.", 10040))
+            response = failure(429, ApiError("Rate limited. Please wait.", 10040))
         else:
-            answer = _documented(self._answer(request, target, identified), target)
+            response = _documented(self._answer(request, target, identified), target)
         if allowance is not None:
-            answer = evolve(answer, headers=(*answer.headers, *allowance.headers()))
+            response = evolve(response, headers=(*response.headers, *allowance.headers()))
         facts = RequestFacts(
             method=request.method,
             path=request.path,
@@ -79,12 +80,14 @@ class Api:
             headers=request.headers,
             credential=credential,
             received=self.monotonic(),
-            status=answer.status,
+            status=response.status,
         )
-        return Ruling(facts, answer, locked_out)
+        return Outcome(facts, response, locked_out)
 
-    def _answer(self, request: Request, target: Target | None, identified: str | Denial) -> Answer:
-        if isinstance(identified, Denial):
+    def _answer(
+        self, request: Request, target: Target | None, identified: str | Refusal
+    ) -> Response:
+        if isinstance(identified, Refusal):
             return failure(identified.status, identified.error)
         if target is None:
             return failure(404, ApiError(f"No route for that URI: {request.path}", 7003))
@@ -93,27 +96,27 @@ class Api:
             return failure(405, ApiError(message, 7001), headers=(("Allow", "GET"),))
         return self._served(request, target)
 
-    def _served(self, request: Request, target: Target) -> Answer:
-        if denial := self.access.refusal(target):
-            return failure(denial.status, denial.error)
-        members = self.records.members(target)
+    def _served(self, request: Request, target: Target) -> Response:
+        if refusal := self.access.refusal(target):
+            return failure(refusal.status, refusal.error)
+        members = self.results.members(target)
         if members is None:
             return failure(404, ApiError("Could not route to the account: no such id", 7003))
         if target.endpoint == "billing_profile":
-            profile = json_text(self.records.profile(members[0]), self.whitespace, 1)
-            return Answer(result=lambda: profile, cache_key=(target,))
+            profile = json_text(self.results.profile(members[0]), self.whitespace, 1)
+            return Response(result=lambda: profile, cache_key=(target,))
         return self._listed(request, target, members)
 
-    def _listed(self, request: Request, target: Target, members: Sequence[int]) -> Answer:
+    def _listed(self, request: Request, target: Target, members: Sequence[int]) -> Response:
         limited = target.endpoint in ("usage", "organization_usage")
         try:
-            days = self.rules.days_of(request.query, self.today(), limited=limited)
+            days = self.ranges.days_of(request.query, self.today(), limited=limited)
             metric = metric_of(request.query) if limited else None
         except InvalidQueryError as error:
             return failure(400, ApiError(f"Invalid request parameters: {error}", 1183))
-        return Answer(
+        return Response(
             result=lambda: _texts(
-                self.records.rows(target.endpoint, members, days.start, days.end, metric)
+                self.results.rows(target.endpoint, members, days.start, days.end, metric)
             ),
             cache_key=(target, days, metric),
         )
@@ -123,8 +126,8 @@ def _texts(rows: Iterator[Row | None]) -> Iterator[str | None]:
     return (None if row is None else row.render() for row in rows)
 
 
-def _documented(answer: Answer, target: Target | None) -> Answer:
+def _documented(response: Response, target: Target | None) -> Response:
     if target is None or target.endpoint != "billing_profile":
-        return answer
-    errors = (evolve(error, documentation_url=_PROFILE_DOCS) for error in answer.errors)
-    return evolve(answer, errors=tuple(errors))
+        return response
+    errors = (evolve(error, documentation_url=_PROFILE_DOCS) for error in response.errors)
+    return evolve(response, errors=tuple(errors))

@@ -5,6 +5,8 @@ from typing import Literal
 
 from attrs import frozen
 
+__all__ = ["BASE_PATH", "Endpoint", "Target", "target_of"]
+
 Endpoint = Literal[
     "usage", "organization_usage", "paygo_usage", "paygo_usage_beta", "billing_profile"
 ]
@@ -28,7 +30,7 @@ class Target:
     """What a path points at.
 
     Attributes:
-        endpoint: Which endpoint.
+        endpoint: The endpoint.
         scope_id: Id of the account or organization.
     """
 

@@ -5,7 +5,9 @@ from typing import Literal, TypeAlias
 
 from attrs import field, frozen
 
-from cfbilling.sandbox.data.rendering import Json, Whitespace, array_marks, json_text, object_text
+from cfbilling.sandbox.data.json_text import Json, Whitespace, array_marks, json_text, object_text
+
+__all__ = ["PIECE", "ApiError", "EnvelopeKey", "Layout", "Texts"]
 
 EnvelopeKey = Literal["errors", "messages", "result", "success"]
 Texts: TypeAlias = Iterable["str | None"]
@@ -21,7 +23,7 @@ class ApiError:
     """One entry of ``errors``.
 
     Attributes:
-        message: What went wrong.
+        message: Text for people.
         code: The vendor's number for it, absent if None.
         documentation_url: Sent by the profile endpoint only.
     """
@@ -42,12 +44,12 @@ class ApiError:
 
 @frozen
 class Layout:
-    """How envelopes are written.
+    """The layout of every envelope.
 
     Attributes:
         key_order: Order of the four members.
         null_arrays: Whether an empty array is sent as null.
-        whitespace: Whether to indent.
+        whitespace: Whitespace between the members.
     """
 
     key_order: tuple[EnvelopeKey, ...] = field(converter=tuple[EnvelopeKey, ...])
@@ -62,8 +64,8 @@ class Layout:
         Args:
             result: JSON text of the whole result, or the texts of the items of an array. A None
                 among them is a chance to breathe: after many of them an empty piece is yielded.
-            errors: What went wrong.
-            success: What to claim.
+            errors: Errors of the envelope.
+            success: The member ``success``.
         """
         head, tail = self._around(errors, success=success)
         if isinstance(result, str):

@@ -5,20 +5,22 @@ from math import ceil
 
 from attrs import define, frozen
 
+__all__ = ["Allowance", "Quotas"]
+
 # Sums of binary floats are not exact, and 300.00000000000006 seconds are no 301.
 _ROUNDING = 1e-6
 
 
 @frozen
 class Allowance:
-    """What a credential may still do.
+    """What is left of a credential's quota after a request.
 
     Attributes:
         quota: Requests in a window.
         window: Seconds of a window.
         remaining: Requests left in this window.
         reset: Whole seconds, rounded up, until the window ends.
-        locked_out: Whether this request was one too many.
+        locked_out: Whether the request is beyond the quota.
     """
 
     quota: int

@@ -8,6 +8,8 @@ from attrs import frozen
 
 from cfbilling.sandbox.data.days import ONE_DAY, month_start
 
+__all__ = ["DayRange", "InvalidQueryError", "RangeRules", "metric_of"]
+
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _METRIC_LENGTH = 128
 

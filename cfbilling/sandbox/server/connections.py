@@ -5,16 +5,23 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeAlias
 
-from cfbilling.sandbox.server.requests import MalformedRequestError, Request, read_request
+from cfbilling.sandbox.rules.requests import Request
+from cfbilling.sandbox.server.request_reader import MalformedRequestError, read_request
 
-# Answers one request, and tells whether the connection can serve another.
+__all__ = ["Connections", "Respond"]
+
 Respond: TypeAlias = Callable[[Request, asyncio.StreamWriter], Awaitable[bool]]
 
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Connections:
-    """Accepts connections, reads their requests and lets *respond* answer them."""
+    """Accepts connections, reads their requests and lets *respond* answer them.
+
+    Args:
+        respond: Coroutine function that answers one request and tells whether the connection can
+            serve another.
+    """
 
     def __init__(self, respond: Respond) -> None:
         self._respond = respond

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from cfbilling.sandbox.server.faults import Fault
 
+__all__ = ["damaged", "portions"]
+
 _ALL_BITS = 0xFF
 
 

@@ -1,4 +1,4 @@
-"""Scripted misbehaviour: which requests go wrong, and how."""
+"""Faults: which requests go wrong, and how."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -7,10 +7,12 @@ from typing import Literal
 
 from attrs import Factory, define, evolve, field, frozen
 
-from cfbilling.sandbox.rules.answers import Answer, failure
 from cfbilling.sandbox.rules.endpoints import Endpoint
 from cfbilling.sandbox.rules.envelope import ApiError
-from cfbilling.sandbox.rules.facts import RequestFacts
+from cfbilling.sandbox.rules.requests import RequestFacts
+from cfbilling.sandbox.rules.responses import Response, failure
+
+__all__ = ["Fault", "Faults", "ResetPoint"]
 
 ResetPoint = Literal["before_headers", "inside_headers", "after_headers"]
 
@@ -19,33 +21,34 @@ _CODES: Mapping[int, int] = {400: 1183, 401: 10000, 404: 7003, 429: 10040}
 
 @frozen(kw_only=True)
 class Fault:
-    """One way in which an answer goes wrong; the attributes may be combined.
+    """One way in which a response goes wrong; the attributes may be combined.
 
     Bytes are counted in the encoded body, that is after compression and before chunking. A place
     beyond the end of the body changes nothing.
 
     Attributes:
-        times: How many requests it hits; None for all of them.
-        endpoint: Only requests of this endpoint.
-        scope_id: Only requests of this account or organization.
-        query: Only requests with at least these query parameters.
-        when: Only requests of which this is true; their status is the one they would have got.
-        status: Answer this status, with an envelope that reports failure.
+        times: Number of requests that meet it; None for all of them.
+        endpoint: The only endpoint concerned.
+        scope_id: The only account or organization concerned.
+        query: Query parameters that a request must have.
+        when: Condition on a request, whose status is the one it would have got.
+        status: Status to answer, with an envelope that reports failure.
         error_codes: Codes in that envelope; by default the vendor's usual one, if there is any.
         retry_after: Seconds or an HTTP date for the ``Retry-After`` field.
-        html: Answer an HTML page, with *status* or 200.
-        redirect: Answer 302 to this URL.
-        headers: More header fields, or others in place of the usual ones.
-        cf_ray: Whether the answer carries a ``cf-ray``.
-        fail_at_end: Send the whole result, and then ``success: false`` with *error_codes*.
-        reset_at: Reset the connection at this point, or after so many bytes of the body.
-        close_at: Close the connection after so many bytes, leaving the body unfinished.
-        end_at: End the body after so many bytes as if it were complete.
-        corrupt_at: Invert the byte at this place.
+        html: Whether an HTML page is answered, with *status* or 200.
+        redirect: URL to answer 302 with.
+        headers: Header fields to add, or to send in place of the usual ones.
+        cf_ray: Whether the response carries a ``cf-ray``.
+        fail_at_end: Whether ``success: false`` and *error_codes* come after the whole result.
+        reset_at: Point, or number of bytes of the body, at which the connection is reset.
+        close_at: Number of bytes after which the connection is closed, the body unfinished.
+        end_at: Number of bytes after which the body ends as if it were complete.
+        corrupt_at: Place of a byte that is inverted.
         delay: Seconds of the sandbox's clock to wait.
         until: Event to wait for.
-        hold_at: Do that waiting after so many bytes of the body; None for before the headers.
-        trickle: Send so many bytes at a time.
+        hold_at: Number of bytes of the body after which *delay* and *until* are waited for; 0 for
+            just after the headers, None for before them.
+        trickle: Number of bytes that are sent at a time.
         trickle_delay: Seconds of the sandbox's clock to wait after each of them.
     """
 
@@ -81,9 +84,9 @@ class Fault:
             and (self.when is None or self.when(facts))
         )
 
-    def disguise(self, answer: Answer) -> Answer:
-        """Return what is answered instead of the honest *answer*."""
-        return evolve(self._replaced(answer), headers=self._headers(answer))
+    def applied_to(self, response: Response) -> Response:
+        """Return what is answered instead of *response*."""
+        return evolve(self._replaced(response), headers=self._headers(response))
 
     @property
     def cut_at(self) -> int | None:
@@ -91,25 +94,25 @@ class Fault:
         cuts = [self.close_at, self.end_at, self.reset_at]
         return min((cut for cut in cuts if isinstance(cut, int)), default=None)
 
-    def _replaced(self, answer: Answer) -> Answer:
+    def _replaced(self, response: Response) -> Response:
         if self.redirect is not None:
-            return Answer(status=self.status or 302, page=b"")
+            return Response(status=self.status or 302, page=b"")
         if self.html:
             status = self.status or 200
-            return Answer(status=status, page=_page(status))
+            return Response(status=status, page=_page(status))
         if self.status is not None:
             return failure(self.status, *self._errors(self.status))
         if self.fail_at_end:
-            return evolve(answer, success=False, errors=self._errors(500), cache_key=None)
-        return answer
+            return evolve(response, success=False, errors=self._errors(500), cache_key=None)
+        return response
 
     def _errors(self, status: int) -> tuple[ApiError, ...]:
         message = _phrase(status)
         codes = self.error_codes or (_CODES.get(status),)
         return tuple(ApiError(message, code) for code in codes)
 
-    def _headers(self, answer: Answer) -> tuple[tuple[str, str], ...]:
-        fields = dict(answer.headers)
+    def _headers(self, response: Response) -> tuple[tuple[str, str], ...]:
+        fields = dict(response.headers)
         if self.redirect is not None:
             fields["Location"] = self.redirect
         if self.retry_after is not None:

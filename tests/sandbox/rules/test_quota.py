@@ -1,11 +1,9 @@
-from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 
 import pytest
 
 from cfbilling.sandbox import Clock, Fault, Sandbox
-
-Fetch = Callable[..., Coroutine[None, None, tuple[int, Mapping[str, str], bytes]]]
+from tests.sandbox.conftest import Fetch
 
 
 class Stopwatch:

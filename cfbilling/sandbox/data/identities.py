@@ -1,8 +1,10 @@
-"""Who exists in the sandbox: accounts, organizations and credentials, all out of one seed."""
+"""Identities: accounts, organizations and credentials, all derived from one seed."""
 
 import hashlib
 
 from attrs import frozen
+
+__all__ = ["ID_LENGTH", "Identities"]
 
 ID_LENGTH = 32
 _INDEX_DIGITS = 8
@@ -15,9 +17,9 @@ class Identities:
     An account id ends in its scrambled index, so that ten thousand accounts need no table.
 
     Attributes:
-        seed: What everything is derived from.
-        accounts: How many accounts there are.
-        organizations: How many organizations share them.
+        seed: Number that everything is derived from.
+        accounts: Number of accounts.
+        organizations: Number of organizations that share them.
     """
 
     seed: int

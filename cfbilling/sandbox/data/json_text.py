@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
+__all__ = ["Json", "Whitespace", "array_marks", "json_text", "object_text"]
+
 Whitespace = Literal["compact", "pretty"]
 Json: TypeAlias = "str | Decimal | int | bool | Mapping[str, Json] | Sequence[Json] | None"
 
@@ -17,9 +19,9 @@ def json_text(
     """Write *value* as JSON.
 
     Args:
-        value: What to write; a Decimal becomes the number that ``str`` shows.
-        whitespace: Whether to indent.
-        depth: How deep the value stands, for the indentation.
+        value: The value; a Decimal becomes the number that ``str`` shows.
+        whitespace: Whitespace between members and items.
+        depth: Depth of the value, for the indentation.
         ascii_only: Whether to escape every character beyond ASCII.
     """
     if isinstance(value, str):

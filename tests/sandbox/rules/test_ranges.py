@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 import pytest
@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from cfbilling.sandbox import Sandbox
 from cfbilling.sandbox.rules.ranges import DayRange, InvalidQueryError, RangeRules
-
-Fetch = Callable[..., Coroutine[None, None, tuple[int, Mapping[str, str], bytes]]]
+from tests.sandbox.conftest import Fetch
 
 TODAY = date(2025, 6, 15)
 

@@ -3,18 +3,15 @@ import gzip
 import json
 import tracemalloc
 import zlib
-from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
 
 from cfbilling.sandbox import Fault, RequestFacts, Sandbox
-from cfbilling.sandbox.server.encoding import negotiated
-from cfbilling.sandbox.server.requests import MalformedRequestError, parse_head
-
-Fetch = Callable[..., Coroutine[None, None, tuple[int, Mapping[str, str], bytes]]]
-Raw = Callable[..., Coroutine[None, None, tuple[bytes, bytes, bool]]]
+from cfbilling.sandbox.server.compression import negotiated
+from cfbilling.sandbox.server.request_reader import MalformedRequestError, parse_head
+from tests.sandbox.conftest import Fetch, Raw
 
 MONTH = {"from": "2025-05-01", "to": "2025-06-01"}
 

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfbilling.sandbox import Revision, Sandbox, WireRecord
-from cfbilling.sandbox.data.rendering import json_text
-
-Fetch = Callable[..., Coroutine[None, None, tuple[int, Mapping[str, str], bytes]]]
+from cfbilling.sandbox.data.json_text import json_text
+from tests.sandbox.conftest import Fetch
 
 START, END = date(2025, 5, 1), date(2025, 6, 1)
 REQUIRED = {

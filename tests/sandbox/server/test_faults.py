@@ -1,7 +1,6 @@
 import asyncio
 import json
 import zlib
-from collections.abc import Callable, Coroutine, Mapping
 from datetime import date
 from typing import Literal
 
@@ -9,9 +8,7 @@ import aiohttp
 import pytest
 
 from cfbilling.sandbox import Clock, Fault, RequestFacts, Sandbox
-
-Fetch = Callable[..., Coroutine[None, None, tuple[int, Mapping[str, str], bytes]]]
-Raw = Callable[..., Coroutine[None, None, tuple[bytes, bytes, bool]]]
+from tests.sandbox.conftest import Fetch, Raw, usage_path
 
 GZIP = "Accept-Encoding: gzip\r\n"
 
@@ -27,11 +24,6 @@ class Gate(asyncio.Event):
         """Wait, after telling so."""
         self.reached.set()
         return await super().wait()
-
-
-def usage_path(sandbox: Sandbox, days: str = "from=2025-05-01&to=2025-05-02") -> str:
-    """Return the path and query of the first account's usage."""
-    return f"/accounts/{sandbox.account_ids[0]}/billable/usage?{days}"
 
 
 def dechunked(body: bytes) -> bytes:

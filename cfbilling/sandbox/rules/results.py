@@ -1,21 +1,23 @@
-"""Everything the sandbox can tell of an account or an organization, as rows or as truth."""
+"""Which records an endpoint returns for an account or an organization."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
 
 from cfbilling.sandbox.data.accounts import Accounts
-from cfbilling.sandbox.data.identity import Identities
+from cfbilling.sandbox.data.identities import Identities
+from cfbilling.sandbox.data.json_text import Whitespace
 from cfbilling.sandbox.data.paygo import PaygoRecords
 from cfbilling.sandbox.data.profile import billing_profile
-from cfbilling.sandbox.data.rendering import Whitespace
 from cfbilling.sandbox.data.template import Row, WireRecord
 from cfbilling.sandbox.data.usage import UsageRecords
 from cfbilling.sandbox.data.usage_fields import Revision
 from cfbilling.sandbox.rules.endpoints import Endpoint, Target
 
+__all__ = ["Results"]
 
-class Records:
-    """Derives what each endpoint answers for each scope."""
+
+class Results:
+    """The result of each endpoint for each scope."""
 
     def __init__(
         self,

@@ -1,10 +1,12 @@
-"""What the sandbox remembers of a request."""
+"""A request, and what the sandbox remembers of it."""
 
 from collections.abc import Iterator, Mapping
 
 from attrs import field, frozen
 
 from cfbilling.sandbox.rules.endpoints import Endpoint
+
+__all__ = ["Headers", "Request", "RequestFacts"]
 
 _SECRET = frozenset({"authorization", "x-auth-email", "x-auth-key", "cookie"})
 
@@ -35,19 +37,38 @@ class Headers(Mapping[str, str]):
 
 
 @frozen
+class Request:
+    """One HTTP request, without its body.
+
+    Attributes:
+        method: HTTP method.
+        path: Decoded path.
+        query: Decoded query parameters.
+        headers: Header fields.
+        keep_alive: Whether the client wants to use the connection again.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Headers
+    keep_alive: bool
+
+
+@frozen
 class RequestFacts:
     """One request that the sandbox received.
 
     Attributes:
         method: HTTP method.
         path: Path with the base path, without the query.
-        endpoint: Which endpoint, or None for an unknown route.
-        scope_id: Account or organization in the path.
+        endpoint: Endpoint of the path; None for an unknown route.
+        scope_id: Id of the account or organization in the path.
         query: Decoded query parameters.
         headers: Header fields.
-        credential: Which credential was used, as "token-0" or "key"; None without a valid one.
+        credential: Name of the credential, as "token-0" or "key"; None without a valid one.
         received: Monotonic time of the sandbox's clock.
-        status: Status answered; None if the connection was reset before the status was sent.
+        status: Status of the response; None if the connection was reset before the status was sent.
     """
 
     method: str

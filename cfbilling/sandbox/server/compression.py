@@ -4,6 +4,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+__all__ = ["Compression", "Encoding", "encoded", "negotiated"]
+
 Encoding = Literal["identity", "gzip", "deflate"]
 Compression = Literal["auto", "off"]
 

@@ -1,37 +1,17 @@
-"""Requests as they come off the wire."""
+"""Bytes of a connection in, requests out."""
 
 import asyncio
-from collections.abc import Mapping
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from attrs import frozen
+from cfbilling.sandbox.rules.requests import Headers, Request
 
-from cfbilling.sandbox.rules.facts import Headers
+__all__ = ["MalformedRequestError", "parse_head", "read_request"]
 
 _END = b"\r\n\r\n"
 
 
 class MalformedRequestError(ValueError):
     """Bytes that are no HTTP request."""
-
-
-@frozen
-class Request:
-    """One HTTP request; its body has been read and forgotten.
-
-    Attributes:
-        method: HTTP method.
-        path: Decoded path.
-        query: Decoded query parameters.
-        headers: Header fields.
-        keep_alive: Whether the client wants to use the connection again.
-    """
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Headers
-    keep_alive: bool
 
 
 async def read_request(reader: asyncio.StreamReader) -> Request | None:
@@ -52,7 +32,7 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
 
 
 def parse_head(head: bytes) -> Request:
-    """Understand a request line and its header fields.
+    """Parse a request line and its header fields.
 
     Raises:
         MalformedRequestError: They break the rules of HTTP/1.

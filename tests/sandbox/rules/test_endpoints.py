@@ -1,5 +1,4 @@
 import json
-from collections.abc import Callable, Coroutine, Mapping
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise, permutations
@@ -7,8 +6,7 @@ from itertools import pairwise, permutations
 import pytest
 
 from cfbilling.sandbox import EnvelopeKey, Revision, Sandbox, Whitespace
-
-Fetch = Callable[..., Coroutine[None, None, tuple[int, Mapping[str, str], bytes]]]
+from tests.sandbox.conftest import Fetch
 
 FROM, TO = date(2025, 5, 30), date(2025, 6, 2)
 RANGE = {"from": "2025-05-30", "to": "2025-06-02"}

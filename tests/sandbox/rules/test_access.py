@@ -1,11 +1,10 @@
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 
 import pytest
 
 from cfbilling.sandbox import Endpoint, Sandbox
-
-Fetch = Callable[..., Coroutine[None, None, tuple[int, Mapping[str, str], bytes]]]
+from tests.sandbox.conftest import Fetch
 
 
 def code(body: bytes) -> int:

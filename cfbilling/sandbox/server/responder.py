@@ -1,0 +1,77 @@
+"""From a request to its response: the rules first, then the fault that is in its way."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from attrs import Factory, evolve, frozen
+
+from cfbilling.sandbox.rules.api import Api
+from cfbilling.sandbox.rules.requests import Request, RequestFacts
+from cfbilling.sandbox.server.compression import Compression, negotiated
+from cfbilling.sandbox.server.faults import Fault, Faults
+from cfbilling.sandbox.server.response_writer import ResponseWriter
+
+__all__ = ["Chaos", "Responder"]
+
+Chaos: TypeAlias = Callable[[RequestFacts], Fault | None]
+
+_UNSENT_HEADERS = ("before_headers", "inside_headers")
+
+
+@frozen(kw_only=True)
+class Responder:
+    """Answers every request of a sandbox, and remembers it.
+
+    Attributes:
+        api: The rules.
+        writer: Writer of responses.
+        compression: Compression of bodies.
+        chaos: Function that may return a fault for a request that no scripted one matches.
+        rays: Values of the ``cf-ray`` field.
+        requests: Every request received so far, in order.
+        statuses: Number of responses of each status.
+        faults: The faults still to come.
+    """
+
+    api: Api
+    writer: ResponseWriter
+    compression: Compression
+    chaos: Chaos | None
+    rays: Iterator[str]
+    requests: list[RequestFacts] = Factory(list)
+    statuses: Counter[int] = Factory(Counter)
+    faults: Faults = Factory(Faults)
+
+    async def respond(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+        """Answer one request.
+
+        Returns:
+            Whether the connection can serve another one.
+        """
+        outcome = self.api.answer(request)
+        # Faults are scripted for the requests that a client makes while it is let in.
+        fault = None if outcome.locked_out else self._fault(outcome.facts)
+        fault = fault or Fault()
+        headers = (("cf-ray", next(self.rays)), *outcome.response.headers)
+        response = fault.applied_to(evolve(outcome.response, headers=headers))
+        sent = fault.reset_at not in _UNSENT_HEADERS
+        self.requests.append(evolve(outcome.facts, status=response.status if sent else None))
+        if sent:
+            self.statuses[response.status] += 1
+        accepted = request.headers.get("accept-encoding", "")
+        return await self.writer.write(
+            response,
+            writer,
+            fault=fault,
+            encoding=negotiated(accepted) if self.compression == "auto" else "identity",
+            keep_alive=request.keep_alive,
+            head_only=request.method == "HEAD",
+        )
+
+    def _fault(self, facts: RequestFacts) -> Fault | None:
+        scripted = self.faults.take(facts)
+        if scripted is not None or self.chaos is None:
+            return scripted
+        return self.chaos(facts)
