@@ -6,6 +6,7 @@ from cfbilling.sandbox.data.template import WireRecord, WireValue
 from cfbilling.sandbox.data.usage_fields import Revision
 from cfbilling.sandbox.rules.endpoints import Endpoint
 from cfbilling.sandbox.rules.envelope import EnvelopeKey
+from cfbilling.sandbox.rules.rate_limits import Limit
 from cfbilling.sandbox.rules.requests import Headers, RequestFacts
 from cfbilling.sandbox.sandbox import Sandbox
 from cfbilling.sandbox.server.faults import Fault, Faults
@@ -17,6 +18,7 @@ __all__ = [
     "Fault",
     "Faults",
     "Headers",
+    "Limit",
     "RequestFacts",
     "Revision",
     "Sandbox",

@@ -16,8 +16,8 @@ from cfbilling.sandbox.rules.access import Access
 from cfbilling.sandbox.rules.api import Api
 from cfbilling.sandbox.rules.endpoints import BASE_PATH, Endpoint, Target
 from cfbilling.sandbox.rules.envelope import EnvelopeKey, Layout
-from cfbilling.sandbox.rules.quota import Quotas
 from cfbilling.sandbox.rules.ranges import RangeRules
+from cfbilling.sandbox.rules.rate_limits import Limit, RateLimits
 from cfbilling.sandbox.rules.results import Results
 from cfbilling.sandbox.server.bodies import Bodies
 from cfbilling.sandbox.server.compression import Compression
@@ -50,6 +50,8 @@ class Sandbox:
         whitespace: Whether JSON is indented.
         quota: Requests that a credential has in a window; None to count nothing.
         window: Seconds of a window.
+        limits: Rate limits in place of the one that *quota* and *window* make.
+        separate_ratelimit_lines: Whether each limit is told in header lines of its own.
         max_days: Longest range of the usage endpoints.
         to_inclusive: Whether the day of ``to`` belongs to the answer.
         range_counts_inclusively: Whether both ends of a range count towards its length.
@@ -83,6 +85,8 @@ class Sandbox:
         whitespace: Whitespace = "compact",
         quota: int | None = 1200,
         window: float = 300,
+        limits: Sequence[Limit] | None = None,
+        separate_ratelimit_lines: bool = False,
         max_days: int = 31,
         to_inclusive: bool = False,
         range_counts_inclusively: bool = False,
@@ -100,7 +104,9 @@ class Sandbox:
         clock = clock or Clock()
         self._identities = Identities(seed, accounts, organizations)
         self._access = Access(self._identities, tokens)
-        self._quotas = None if quota is None else Quotas(quota, window, clock.monotonic)
+        if limits is None:
+            limits = () if quota is None else (Limit("default", quota, window),)
+        self._limits = RateLimits(limits, clock.monotonic, separate_lines=separate_ratelimit_lines)
         self._results = Results(
             self._identities,
             records_per_day=records_per_day,
@@ -110,7 +116,7 @@ class Sandbox:
         )
         api = Api(
             access=self._access,
-            quotas=self._quotas,
+            limits=self._limits,
             ranges=RangeRules(max_days, to_inclusive, range_counts_inclusively),
             results=self._results,
             whitespace=whitespace,
@@ -209,12 +215,13 @@ class Sandbox:
     def consume(self, requests: int, token: str | None = None) -> None:
         """Use up quota as another process with the same credential would.
 
+        Of several limits, the one with the least left decides how much that is.
+
         Args:
             requests: Number of requests that process sends.
             token: Its token or API key; the first token by default.
         """
-        if self._quotas is not None:
-            self._quotas.spend(self._access.credential(token or self.api_token), requests)
+        self._limits.spend(self._access.credential(token or self.api_token), requests)
 
     def expected_usage(
         self, scope_id: str, start: date, end: date, *, metric: str | None = None

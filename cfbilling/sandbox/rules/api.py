@@ -10,8 +10,8 @@ from cfbilling.sandbox.data.template import Row
 from cfbilling.sandbox.rules.access import Access, Refusal
 from cfbilling.sandbox.rules.endpoints import Target, target_of
 from cfbilling.sandbox.rules.envelope import ApiError
-from cfbilling.sandbox.rules.quota import Quotas
 from cfbilling.sandbox.rules.ranges import InvalidQueryError, RangeRules, metric_of
+from cfbilling.sandbox.rules.rate_limits import RateLimits
 from cfbilling.sandbox.rules.requests import Request, RequestFacts
 from cfbilling.sandbox.rules.responses import Response, failure
 from cfbilling.sandbox.rules.results import Results
@@ -28,7 +28,7 @@ class Outcome:
     Attributes:
         facts: The request, with the status of the response.
         response: The response.
-        locked_out: Whether the quota is used up.
+        locked_out: Whether the credential is locked out.
     """
 
     facts: RequestFacts
@@ -42,7 +42,7 @@ class Api:
 
     Attributes:
         access: Credentials and refused scopes.
-        quotas: Quota of each credential; None if nothing is counted.
+        limits: Rate limits of each credential.
         ranges: Rules of date ranges.
         results: Results of every endpoint.
         whitespace: Whitespace of JSON.
@@ -51,7 +51,7 @@ class Api:
     """
 
     access: Access
-    quotas: Quotas | None
+    limits: RateLimits
     ranges: RangeRules
     results: Results
     whitespace: Whitespace
@@ -63,14 +63,16 @@ class Api:
         target = target_of(request.path)
         identified = self.access.authenticate(request.headers)
         credential = None if isinstance(identified, Refusal) else identified
-        allowance = None if self.quotas is None else self.quotas.spend(credential)
-        locked_out = allowance is not None and allowance.locked_out
-        if locked_out:
+        allowance = self.limits.spend(credential)
+        if allowance.locked_out:
             response = failure(429, ApiError("Rate limited. Please wait.", 10040))
         else:
             response = _documented(self._answer(request, target, identified), target)
-        if allowance is not None:
-            response = evolve(response, headers=(*response.headers, *allowance.headers()))
+        response = evolve(
+            response,
+            headers=(*response.headers, *allowance.headers),
+            retry_after=allowance.retry_after,
+        )
         facts = RequestFacts(
             method=request.method,
             path=request.path,
@@ -82,7 +84,7 @@ class Api:
             received=self.monotonic(),
             status=response.status,
         )
-        return Outcome(facts, response, locked_out)
+        return Outcome(facts, response, allowance.locked_out)
 
     def _answer(
         self, request: Request, target: Target | None, identified: str | Refusal

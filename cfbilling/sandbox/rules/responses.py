@@ -15,7 +15,8 @@ class Response:
 
     Attributes:
         status: HTTP status.
-        headers: Header fields beside those that every response has.
+        headers: Header fields beside those that every response has, or in their place.
+        retry_after: Seconds or an HTTP date for the ``Retry-After`` field.
         result: Function that makes the JSON text of the result, or the texts of its items.
         errors: Errors in the envelope.
         success: The envelope's ``success``.
@@ -25,6 +26,7 @@ class Response:
 
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
+    retry_after: int | str | None = None
     result: Callable[[], Texts | str] = lambda: "null"
     errors: tuple[ApiError, ...] = ()
     success: bool = True

@@ -86,7 +86,11 @@ class Fault:
 
     def applied_to(self, response: Response) -> Response:
         """Return what is answered instead of *response*."""
-        return evolve(self._replaced(response), headers=self._headers(response))
+        return evolve(
+            self._replaced(response),
+            headers=self._headers(response),
+            retry_after=response.retry_after if self.retry_after is None else self.retry_after,
+        )
 
     @property
     def cut_at(self) -> int | None:
@@ -112,14 +116,13 @@ class Fault:
         return tuple(ApiError(message, code) for code in codes)
 
     def _headers(self, response: Response) -> tuple[tuple[str, str], ...]:
-        fields = dict(response.headers)
-        if self.redirect is not None:
-            fields["Location"] = self.redirect
-        if self.retry_after is not None:
-            fields["Retry-After"] = str(self.retry_after)
+        added = {} if self.redirect is None else {"Location": self.redirect}
+        added.update(self.headers)
+        dropped = {name.lower() for name in added}
         if not self.cf_ray:
-            fields.pop("cf-ray", None)
-        return tuple((fields | dict(self.headers)).items())
+            dropped.add("cf-ray")
+        kept = (field for field in response.headers if field[0].lower() not in dropped)
+        return (*kept, *added.items())
 
 
 @define

@@ -30,15 +30,19 @@ def head_of(
         now: Wall time.
         keep_alive: Whether the connection stays open.
     """
-    fields = {
+    usual = {
         "Date": format_datetime(now.astimezone(UTC), usegmt=True),
         "Content-Type": "application/json" if response.page is None else _HTML,
         "Connection": "keep-alive" if keep_alive else "close",
         **({} if encoding == "identity" else {"Content-Encoding": encoding}),
         **_framing(response.status, length),
-        **dict(response.headers),
     }
-    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    if response.retry_after is not None:
+        usual["Retry-After"] = str(response.retry_after)
+    replaced = {name.lower() for name, _ in response.headers}
+    kept = (field for field in usual.items() if field[0].lower() not in replaced)
+    # A list of pairs: a field may come in several lines.
+    lines = "".join(f"{name}: {value}\r\n" for name, value in (*kept, *response.headers))
     return f"HTTP/1.1 {response.status} {_phrase(response.status)}\r\n{lines}\r\n".encode("latin-1")
 
 

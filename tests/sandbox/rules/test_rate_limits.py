@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cfbilling.sandbox import Clock, Fault, Sandbox
-from tests.sandbox.conftest import Fetch
+from cfbilling.sandbox import Clock, Fault, Limit, Sandbox
+from tests.sandbox.conftest import Fetch, Raw
 
 
 class Stopwatch:
@@ -107,3 +107,56 @@ async def test_consuming_for_nobody_is_a_mistake() -> None:
     """A token that does not exist cannot have used anything."""
     with pytest.raises(KeyError):
         Sandbox().consume(1, token="no such token")
+
+
+BURST, DEFAULT = Limit("burst", 2, 1.0), Limit("default", 3, 300.0)
+
+
+async def test_of_several_limits_any_refuses(fetch: Fetch) -> None:
+    """Each answer tells every limit, and the one that is used up says how long to wait."""
+    watch = Stopwatch()
+    async with Sandbox(limits=[BURST, DEFAULT], clock=watch.clock()) as sandbox:
+        path = f"/accounts/{sandbox.account_ids[0]}/billing/profile"
+        _, headers, _ = await fetch(sandbox, path)
+        assert headers["Ratelimit"] == '"burst";r=1;t=1, "default";r=2;t=300'
+        assert headers["Ratelimit-Policy"] == '"burst";q=2;w=1, "default";q=3;w=300'
+        await fetch(sandbox, path)
+        status, headers, _ = await fetch(sandbox, path)
+        assert (status, headers["Retry-After"]) == (429, "1")
+        assert headers["Ratelimit"] == '"burst";r=0;t=1, "default";r=1;t=300'
+        watch.seconds += 1
+        assert (await fetch(sandbox, path))[0] == 200
+        status, headers, _ = await fetch(sandbox, path)
+        assert (status, headers["Retry-After"]) == (429, "299")
+        assert headers["Ratelimit"] == '"burst";r=1;t=1, "default";r=0;t=299'
+
+
+async def test_limits_may_come_in_separate_lines(raw: Raw) -> None:
+    """Every limit can have a header line of its own, also beside a fault's other fields."""
+    async with Sandbox(limits=[BURST, DEFAULT], separate_ratelimit_lines=True) as sandbox:
+        sandbox.faults.add(Fault(headers={"X-More": "yes"}))
+        head, _, _ = await raw(sandbox, f"/accounts/{sandbox.account_ids[0]}/billing/profile")
+        lines = [line for line in head.decode().split("\r\n") if line.startswith("Ratelimit")]
+        assert lines == [
+            'Ratelimit: "burst";r=1;t=1',
+            'Ratelimit: "default";r=2;t=300',
+            'Ratelimit-Policy: "burst";q=2;w=1',
+            'Ratelimit-Policy: "default";q=3;w=300',
+        ]
+        assert b"X-More: yes" in head
+
+
+async def test_another_consumer_is_bound_by_every_limit(fetch: Fetch) -> None:
+    """Another process cannot use more at once than the smallest limit lets through."""
+    watch = Stopwatch()
+    async with Sandbox(limits=[BURST, DEFAULT], clock=watch.clock()) as sandbox:
+        path = f"/accounts/{sandbox.account_ids[0]}/billing/profile"
+        sandbox.consume(100)
+        status, headers, _ = await fetch(sandbox, path)
+        assert (status, headers["Ratelimit"]) == (429, '"burst";r=0;t=1, "default";r=1;t=300')
+
+
+def test_the_name_of_a_limit_needs_no_escape() -> None:
+    """A name that a quoted string could not hold as it is, is a mistake of the test."""
+    with pytest.raises(ValueError, match="name"):
+        Limit('"', 1, 1)
