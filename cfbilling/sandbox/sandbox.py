@@ -1,7 +1,7 @@
 """The sandbox: a server on loopback that plays the vendor's billing API."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from functools import cached_property
 from itertools import count
 from types import TracebackType
@@ -22,6 +22,7 @@ from cfbilling.sandbox.rules.results import Results
 from cfbilling.sandbox.server.bodies import Bodies
 from cfbilling.sandbox.server.compression import Compression
 from cfbilling.sandbox.server.connections import Connections
+from cfbilling.sandbox.server.heads import Heads
 from cfbilling.sandbox.server.responder import Chaos, Responder
 from cfbilling.sandbox.server.response_writer import ResponseWriter
 
@@ -60,6 +61,8 @@ class Sandbox:
         cache_bodies: Whether each encoded body is kept in memory and replayed.
         chaos: Function that may return a fault for a request that no scripted fault matches.
         clock: Source of time.
+        clock_skew: Seconds by which dates in header fields are ahead of the clock.
+        retry_after_dates: Whether ``Retry-After`` is an HTTP date instead of seconds.
         today: The current day, if not the clock's.
         host: Address to listen on.
         port: Port to listen on; 0 for any.
@@ -95,6 +98,8 @@ class Sandbox:
         cache_bodies: bool = False,
         chaos: Chaos | None = None,
         clock: Clock | None = None,
+        clock_skew: float = 0,
+        retry_after_dates: bool = False,
         today: date | None = None,
         host: str = _LOOPBACK,
         port: int = 0,
@@ -123,6 +128,7 @@ class Sandbox:
             today=lambda: today or clock.now().astimezone(UTC).date(),
             monotonic=clock.monotonic,
         )
+        heads = Heads(clock.now, timedelta(seconds=clock_skew), retry_after_dates)
         bodies = Bodies(
             layout=Layout(key_order, null_arrays, whitespace),
             gzip_level=gzip_level,
@@ -130,7 +136,7 @@ class Sandbox:
         )
         responder = Responder(
             api=api,
-            writer=ResponseWriter(bodies=bodies, clock=clock),
+            writer=ResponseWriter(heads=heads, bodies=bodies, clock=clock),
             compression=compression,
             chaos=chaos,
             rays=(f"{self._identities.number('ray', number):016x}-SBX" for number in count(1)),
@@ -222,6 +228,20 @@ class Sandbox:
             token: Its token or API key; the first token by default.
         """
         self._limits.spend(self._access.credential(token or self.api_token), requests)
+
+    def lock_out(self, token: str | None = None, *, retry_after: int | None = 300) -> None:
+        """Answer 429 to every request of a credential, until `release`.
+
+        Args:
+            token: Its token or API key; the first token by default.
+            retry_after: Seconds in ``Retry-After``, the same in every answer; None for a 429
+                with neither that field nor the quota's.
+        """
+        self._limits.lock_out(self._access.credential(token or self.api_token), retry_after)
+
+    def release(self, token: str | None = None) -> None:
+        """End what `lock_out` began; by default that of the first token."""
+        self._limits.release(self._access.credential(token or self.api_token))
 
     def expected_usage(
         self, scope_id: str, start: date, end: date, *, metric: str | None = None

@@ -34,8 +34,8 @@ class Allowance:
 
     Attributes:
         headers: Header fields that tell the client.
-        locked_out: Whether the request is beyond one of the limits.
-        retry_after: Whole seconds until no limit is used up; None if none is.
+        locked_out: Whether the request is refused.
+        retry_after: Whole seconds after which the client may try again; None if it is not told.
     """
 
     headers: tuple[tuple[str, str], ...]
@@ -78,6 +78,15 @@ class RateLimits:
         self._monotonic = monotonic
         self._separate_lines = separate_lines
         self._windows: dict[str | None, list[_Window]] = {}
+        self._lock_outs: dict[str | None, int | None] = {}
+
+    def lock_out(self, credential: str, retry_after: int | None) -> None:
+        """Refuse every request of a credential, asking it to wait for so many seconds."""
+        self._lock_outs[credential] = retry_after
+
+    def release(self, credential: str) -> None:
+        """End the lock-out of a credential."""
+        self._lock_outs.pop(credential, None)
 
     def spend(self, credential: str | None, requests: int = 1) -> Allowance:
         """Count *requests* of a credential; those of nobody are not counted.
@@ -86,6 +95,10 @@ class RateLimits:
         """
         now = self._monotonic()
         windows = self._current(credential, now)
+        if credential in self._lock_outs:
+            seconds = self._lock_outs[credential]
+            headers = () if seconds is None else tuple(self._headers(windows, now))
+            return Allowance(headers, locked_out=True, retry_after=seconds)
         admitted = min([requests, *(window.remaining for window in windows)])
         used_up = [window.reset(now) for window in windows if not window.remaining]
         if credential is not None:

@@ -16,7 +16,7 @@ class Response:
     Attributes:
         status: HTTP status.
         headers: Header fields beside those that every response has, or in their place.
-        retry_after: Seconds or an HTTP date for the ``Retry-After`` field.
+        retry_after: Seconds, or any text, for the ``Retry-After`` field.
         result: Function that makes the JSON text of the result, or the texts of its items.
         errors: Errors in the envelope.
         success: The envelope's ``success``.

@@ -34,7 +34,7 @@ class Fault:
         when: Condition on a request, whose status is the one it would have got.
         status: Status to answer, with an envelope that reports failure.
         error_codes: Codes in that envelope; by default the vendor's usual one, if there is any.
-        retry_after: Seconds or an HTTP date for the ``Retry-After`` field.
+        retry_after: Seconds, or any text, for the ``Retry-After`` field.
         html: Whether an HTML page is answered, with *status* or 200.
         redirect: URL to answer 302 with.
         headers: Header fields to add, or to send in place of the usual ones.

@@ -12,7 +12,7 @@ from cfbilling.sandbox.server.bodies import BODYLESS, Bodies, Body
 from cfbilling.sandbox.server.compression import Encoding
 from cfbilling.sandbox.server.damage import damaged, portions
 from cfbilling.sandbox.server.faults import Fault
-from cfbilling.sandbox.server.heads import head_of
+from cfbilling.sandbox.server.heads import Heads
 
 __all__ = ["ResponseWriter"]
 
@@ -25,10 +25,12 @@ class ResponseWriter:
     """How every response of a sandbox is written.
 
     Attributes:
+        heads: Maker of the heads.
         bodies: Maker of the bodies.
-        clock: Clock of delays and dates.
+        clock: Clock of delays.
     """
 
+    heads: Heads
     bodies: Bodies
     clock: Clock
 
@@ -55,8 +57,7 @@ class ResponseWriter:
         length = body.length
         if length is not None and fault.end_at is not None:
             length = min(length, fault.end_at)
-        now = self.clock.now()
-        head = head_of(response, encoding, length, now=now, keep_alive=keep_alive)
+        head = self.heads.head_of(response, encoding, length, keep_alive=keep_alive)
         if fault.reset_at == "inside_headers":
             writer.write(head[: len(head) // 2])
             return await _reset(writer)

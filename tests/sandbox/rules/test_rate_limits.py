@@ -160,3 +160,59 @@ def test_the_name_of_a_limit_needs_no_escape() -> None:
     """A name that a quoted string could not hold as it is, is a mistake of the test."""
     with pytest.raises(ValueError, match="name"):
         Limit('"', 1, 1)
+
+
+async def test_a_lock_out_ends_only_with_its_release(fetch: Fetch) -> None:
+    """One credential is refused with the same seconds however long it waits; others are not."""
+    watch = Stopwatch()
+    async with Sandbox(tokens=2, clock=watch.clock()) as sandbox:
+        path = f"/accounts/{sandbox.account_ids[0]}/billing/profile"
+        other = {"Authorization": f"Bearer {sandbox.api_tokens[1]}"}
+        sandbox.lock_out()
+        for _ in range(3):
+            status, headers, body = await fetch(sandbox, path)
+            assert (status, headers["Retry-After"]) == (429, "300")
+            assert headers["Ratelimit"] == '"default";r=1200;t=300'
+            assert b"10040" in body
+            watch.seconds += 300
+        assert (await fetch(sandbox, path, None, other))[0] == 200
+        sandbox.release()
+        sandbox.release()
+        assert (await fetch(sandbox, path))[0] == 200
+
+
+@pytest.mark.parametrize("quota", [1200, None])
+async def test_a_lock_out_may_say_nothing(fetch: Fetch, quota: int | None) -> None:
+    """A 429 may come with neither `Retry-After` nor a quota, for the legacy credential too."""
+    async with Sandbox(quota=quota) as sandbox:
+        path = f"/accounts/{sandbox.account_ids[0]}/billing/profile"
+        legacy = {"X-Auth-Email": sandbox.email, "X-Auth-Key": sandbox.api_key}
+        sandbox.lock_out(sandbox.api_key, retry_after=None)
+        status, headers, _ = await fetch(sandbox, path, None, legacy)
+        assert status == 429
+        assert not {"Retry-After", "Ratelimit", "Ratelimit-Policy"} & set(headers)
+        assert (await fetch(sandbox, path))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("skew", "shown", "moment"),
+    [
+        (0.0, "Tue, 20 May 2025 00:00:00 GMT", "Tue, 20 May 2025 00:05:00 GMT"),
+        (3600.5, "Tue, 20 May 2025 01:00:00 GMT", "Tue, 20 May 2025 01:05:00 GMT"),
+        (-86400, "Mon, 19 May 2025 00:00:00 GMT", "Mon, 19 May 2025 00:05:00 GMT"),
+    ],
+)
+async def test_retry_after_may_be_a_date_of_a_skewed_clock(
+    fetch: Fetch, skew: float, shown: str, moment: str
+) -> None:
+    """`Retry-After` and `Date` agree with each other, whatever the clock behind them says."""
+    clock = Stopwatch().clock()
+    async with Sandbox(retry_after_dates=True, clock_skew=skew, clock=clock) as sandbox:
+        path = f"/accounts/{sandbox.account_ids[0]}/billing/profile"
+        sandbox.lock_out()
+        _, headers, _ = await fetch(sandbox, path)
+        assert (headers["Date"], headers["Retry-After"]) == (shown, moment)
+        sandbox.release()
+        sandbox.faults.add(Fault(status=503, retry_after=300), Fault(retry_after="soon"))
+        assert (await fetch(sandbox, path))[1]["Retry-After"] == moment
+        assert (await fetch(sandbox, path))[1]["Retry-After"] == "soon"
