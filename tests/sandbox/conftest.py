@@ -43,17 +43,30 @@ async def fetch() -> AsyncIterator[Fetch]:
         yield get
 
 
+async def opened(
+    sandbox: Sandbox, path: str, headers: str = ""
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open a connection and ask for a path with the first token."""
+    port = int(sandbox.base_url.split(":")[2].split("/")[0])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    ask(writer, sandbox, path, headers)
+    return reader, writer
+
+
+def ask(writer: asyncio.StreamWriter, sandbox: Sandbox, path: str, headers: str = "") -> None:
+    """Ask for a path on an open connection."""
+    writer.write(
+        f"GET /client/v4{path} HTTP/1.1\r\nHost: sandbox\r\n{headers}"
+        f"Authorization: Bearer {sandbox.api_token}\r\n\r\n".encode()
+    )
+
+
 @pytest.fixture
 def raw() -> Raw:
     """Get a path over a bare socket; return head, body and whether the connection was reset."""
 
     async def get(sandbox: Sandbox, path: str, headers: str = "") -> tuple[bytes, bytes, bool]:
-        port = int(sandbox.base_url.split(":")[2].split("/")[0])
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(
-            f"GET /client/v4{path} HTTP/1.1\r\nHost: sandbox\r\n{headers}"
-            f"Authorization: Bearer {sandbox.api_token}\r\nConnection: close\r\n\r\n".encode()
-        )
+        reader, writer = await opened(sandbox, path, f"{headers}Connection: close\r\n")
         received, reset = bytearray(), False
         try:
             while data := await reader.read(65536):

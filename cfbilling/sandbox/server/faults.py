@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Literal
 
-from attrs import Factory, define, evolve, field, frozen
+from attrs import Factory, define, evolve, field, frozen, validators
 
 from cfbilling.sandbox.rules.endpoints import Endpoint
 from cfbilling.sandbox.rules.envelope import ApiError
@@ -16,6 +16,7 @@ __all__ = ["Fault", "Faults", "ResetPoint"]
 
 ResetPoint = Literal["before_headers", "inside_headers", "after_headers"]
 
+_INTERIM = validators.in_((100, 102, 103))
 _CODES: Mapping[int, int] = {400: 1183, 401: 10000, 404: 7003, 429: 10040}
 
 
@@ -44,10 +45,11 @@ class Fault:
         close_at: Number of bytes after which the connection is closed, the body unfinished.
         end_at: Number of bytes after which the body ends as if it were complete.
         corrupt_at: Place of a byte that is inverted.
+        interim: Statuses of interim responses that come first: 100, 102, 103, any number of them.
         delay: Seconds of the sandbox's clock to wait.
         until: Event to wait for.
         hold_at: Number of bytes of the body after which *delay* and *until* are waited for; 0 for
-            just after the headers, None for before them.
+            just after the headers, None for before them and after *interim*.
         trickle: Number of bytes that are sent at a time.
         trickle_delay: Seconds of the sandbox's clock to wait after each of them.
     """
@@ -69,6 +71,9 @@ class Fault:
     close_at: int | None = None
     end_at: int | None = None
     corrupt_at: int | None = None
+    interim: tuple[int, ...] = field(
+        default=(), converter=tuple[int, ...], validator=validators.deep_iterable(_INTERIM)
+    )
     delay: float = 0
     until: asyncio.Event | None = None
     hold_at: int | None = None

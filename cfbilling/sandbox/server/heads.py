@@ -11,7 +11,7 @@ from cfbilling.sandbox.rules.responses import Response
 from cfbilling.sandbox.server.bodies import BODYLESS
 from cfbilling.sandbox.server.compression import Encoding
 
-__all__ = ["Heads"]
+__all__ = ["Heads", "interim_head"]
 
 _HTML = "text/html; charset=UTF-8"
 
@@ -63,6 +63,12 @@ class Heads:
         if self.retry_after_dates and isinstance(retry_after, int):
             retry_after = format_datetime(now + timedelta(seconds=retry_after), usegmt=True)
         return {"Retry-After": str(retry_after)}
+
+
+def interim_head(status: int) -> bytes:
+    """Return an interim response, which is a head and nothing else."""
+    link = "Link: </style.css>; rel=preload\r\n" if status == HTTPStatus.EARLY_HINTS else ""
+    return f"HTTP/1.1 {status} {_phrase(status)}\r\n{link}\r\n".encode("latin-1")
 
 
 def _framing(status: int, length: int | None) -> dict[str, str]:

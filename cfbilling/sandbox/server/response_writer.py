@@ -12,7 +12,7 @@ from cfbilling.sandbox.server.bodies import BODYLESS, Bodies, Body
 from cfbilling.sandbox.server.compression import Encoding
 from cfbilling.sandbox.server.damage import damaged, portions
 from cfbilling.sandbox.server.faults import Fault
-from cfbilling.sandbox.server.heads import Heads
+from cfbilling.sandbox.server.heads import Heads, interim_head
 
 __all__ = ["ResponseWriter"]
 
@@ -49,6 +49,8 @@ class ResponseWriter:
         Returns:
             Whether the connection can serve another request.
         """
+        for status in fault.interim:
+            writer.write(interim_head(status))
         if fault.hold_at is None:
             await self._hold(fault)
         if fault.reset_at == "before_headers":

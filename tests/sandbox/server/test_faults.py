@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from cfbilling.sandbox import Clock, Fault, RequestFacts, Sandbox
-from tests.sandbox.conftest import Fetch, Raw, usage_path
+from tests.sandbox.conftest import Fetch, Raw, opened, usage_path
 
 GZIP = "Accept-Encoding: gzip\r\n"
 
@@ -252,6 +252,43 @@ async def test_an_answer_can_be_delayed_and_held(fetch: Fetch) -> None:
         assert slept == [3600]
         gate.set()
         assert (await held)[0] == 200
+
+
+async def test_interim_responses_come_first(fetch: Fetch, raw: Raw) -> None:
+    """Any number of interim heads can stand before the real one, and a client skips them."""
+    async with Sandbox() as sandbox:
+        fault = Fault(interim=(100, 102, 103, 102))
+        sandbox.faults.add(fault, fault)
+        first, rest, _ = await raw(sandbox, usage_path(sandbox))
+        assert first == b"HTTP/1.1 100 Continue"
+        second, third, fourth, real, body = rest.split(b"\r\n\r\n")
+        assert second == fourth == b"HTTP/1.1 102 Processing"
+        assert third.startswith(b"HTTP/1.1 103 Early Hints\r\nLink: ")
+        assert real.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert (await fetch(sandbox, usage_path(sandbox)))[::2] == (200, body)
+        assert sandbox.statuses == {200: 2}
+
+
+@pytest.mark.parametrize("status", [100, 102, 103])
+async def test_silence_can_follow_an_interim_response(status: int) -> None:
+    """After an interim head nothing comes until the event is set."""
+    gate = Gate()
+    async with Sandbox() as sandbox:
+        sandbox.faults.add(Fault(interim=(status,), until=gate))
+        reader, writer = await opened(sandbox, usage_path(sandbox))
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 %d " % status)
+        await gate.reached.wait()
+        assert not reader._buffer  # type: ignore[attr-defined]
+        gate.set()
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+
+@pytest.mark.parametrize("status", [101, 200])
+def test_an_interim_status_is_one_that_ends_nothing(status: int) -> None:
+    """A final status, or one that leaves HTTP, is no interim status."""
+    with pytest.raises(ValueError, match="interim"):
+        Fault(interim=(status,))
 
 
 @pytest.mark.parametrize("place", [0, 300, None])
