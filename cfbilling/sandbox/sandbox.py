@@ -20,7 +20,7 @@ from cfbilling.sandbox.rules.ranges import RangeRules
 from cfbilling.sandbox.rules.rate_limits import Limit, RateLimits
 from cfbilling.sandbox.rules.results import Results
 from cfbilling.sandbox.server.bodies import Bodies
-from cfbilling.sandbox.server.compression import Compression
+from cfbilling.sandbox.server.compression import Compression, Compressors
 from cfbilling.sandbox.server.connections import Connections
 from cfbilling.sandbox.server.heads import Heads
 from cfbilling.sandbox.server.responder import Chaos, Responder
@@ -56,8 +56,10 @@ class Sandbox:
         max_days: Longest range of the usage endpoints.
         to_inclusive: Whether the day of ``to`` belongs to the answer.
         range_counts_inclusively: Whether both ends of a range count towards its length.
-        compression: Compression of bodies for clients that accept it.
-        gzip_level: Effort of compression.
+        compression: The only encoding of bodies for clients that accept it, or "auto" for gzip
+            and deflate; "br" and "zstd" need a module.
+        gzip_level: Effort of gzip and deflate.
+        zstd_window_log: Binary logarithm of the window of zstd; None for its default.
         cache_bodies: Whether each encoded body is kept in memory and replayed.
         chaos: Function that may return a fault for a request that no scripted fault matches.
         clock: Source of time.
@@ -95,6 +97,7 @@ class Sandbox:
         range_counts_inclusively: bool = False,
         compression: Compression = "auto",
         gzip_level: int = 6,
+        zstd_window_log: int | None = None,
         cache_bodies: bool = False,
         chaos: Chaos | None = None,
         clock: Clock | None = None,
@@ -129,15 +132,18 @@ class Sandbox:
             monotonic=clock.monotonic,
         )
         heads = Heads(clock.now, timedelta(seconds=clock_skew), retry_after_dates)
+        compressors = Compressors(
+            compression, gzip_level=gzip_level, zstd_window_log=zstd_window_log
+        )
         bodies = Bodies(
             layout=Layout(key_order, null_arrays, whitespace),
-            gzip_level=gzip_level,
+            compressors=compressors,
             cache={} if cache_bodies else None,
         )
         responder = Responder(
             api=api,
             writer=ResponseWriter(heads=heads, bodies=bodies, clock=clock),
-            compression=compression,
+            compressors=compressors,
             chaos=chaos,
             rays=(f"{self._identities.number('ray', number):016x}-SBX" for number in count(1)),
         )

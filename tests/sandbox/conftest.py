@@ -17,6 +17,16 @@ def usage_path(sandbox: Sandbox, days: str = "from=2025-05-01&to=2025-05-02") ->
     return f"/accounts/{sandbox.account_ids[0]}/billable/usage?{days}"
 
 
+def dechunked(body: bytes) -> bytes:
+    """Undo chunked transfer coding as far as it goes."""
+    whole = bytearray()
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        whole += body[: int(size, 16)]
+        body = body[int(size, 16) + 2 :]
+    return bytes(whole)
+
+
 @pytest.fixture
 async def fetch() -> AsyncIterator[Fetch]:
     """Get a path with the first token, or other headers; return status, headers and body."""

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from cfbilling.sandbox.rules.envelope import PIECE, Layout
 from cfbilling.sandbox.rules.responses import Response
-from cfbilling.sandbox.server.compression import Encoding, encoded
+from cfbilling.sandbox.server.compression import Compressors, Encoding
 
 __all__ = ["BODYLESS", "Bodies", "Body"]
 
@@ -38,12 +38,12 @@ class Bodies:
 
     Attributes:
         layout: Layout of envelopes.
-        gzip_level: Effort of compression.
+        compressors: Compression of bodies.
         cache: Bodies by cache key and encoding; None if they are generated each time.
     """
 
     layout: Layout
-    gzip_level: int
+    compressors: Compressors
     cache: dict[tuple[object, ...], bytes] | None
 
     async def body_of(self, response: Response, encoding: Encoding) -> Body:
@@ -74,7 +74,7 @@ class Bodies:
         return Body(_sliced(cache[key]), len(cache[key]))
 
     def _encoded(self, response: Response, encoding: Encoding) -> Iterator[bytes]:
-        return encoded(self._pieces(response), encoding, self.gzip_level)
+        return self.compressors.encoded(self._pieces(response), encoding)
 
     def _pieces(self, response: Response) -> Iterable[bytes]:
         if response.page is not None:

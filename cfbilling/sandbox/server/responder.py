@@ -9,7 +9,7 @@ from attrs import Factory, evolve, frozen
 
 from cfbilling.sandbox.rules.api import Api
 from cfbilling.sandbox.rules.requests import Request, RequestFacts
-from cfbilling.sandbox.server.compression import Compression, negotiated
+from cfbilling.sandbox.server.compression import Compressors
 from cfbilling.sandbox.server.faults import Fault, Faults
 from cfbilling.sandbox.server.response_writer import ResponseWriter
 
@@ -27,7 +27,7 @@ class Responder:
     Attributes:
         api: The rules.
         writer: Writer of responses.
-        compression: Compression of bodies.
+        compressors: Compression of bodies.
         chaos: Function that may return a fault for a request that no scripted one matches.
         rays: Values of the ``cf-ray`` field.
         requests: Every request received so far, in order.
@@ -37,7 +37,7 @@ class Responder:
 
     api: Api
     writer: ResponseWriter
-    compression: Compression
+    compressors: Compressors
     chaos: Chaos | None
     rays: Iterator[str]
     requests: list[RequestFacts] = Factory(list)
@@ -65,7 +65,7 @@ class Responder:
             response,
             writer,
             fault=fault,
-            encoding=negotiated(accepted) if self.compression == "auto" else "identity",
+            encoding=self.compressors.negotiated(accepted),
             keep_alive=request.keep_alive,
             head_only=request.method == "HEAD",
         )

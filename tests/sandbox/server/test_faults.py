@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from cfbilling.sandbox import Clock, Fault, RequestFacts, Sandbox
-from tests.sandbox.conftest import Fetch, Raw, opened, usage_path
+from tests.sandbox.conftest import Fetch, Raw, dechunked, opened, usage_path
 
 GZIP = "Accept-Encoding: gzip\r\n"
 
@@ -24,16 +24,6 @@ class Gate(asyncio.Event):
         """Wait, after telling so."""
         self.reached.set()
         return await super().wait()
-
-
-def dechunked(body: bytes) -> bytes:
-    """Undo chunked transfer coding as far as it goes."""
-    whole = bytearray()
-    while body:
-        size, _, body = body.partition(b"\r\n")
-        whole += body[: int(size, 16)]
-        body = body[int(size, 16) + 2 :]
-    return bytes(whole)
 
 
 async def test_a_status_can_be_scripted(fetch: Fetch) -> None:

@@ -1,17 +1,14 @@
 import asyncio
-import gzip
 import json
 import tracemalloc
-import zlib
 from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
 
 from cfbilling.sandbox import Fault, RequestFacts, Sandbox
-from cfbilling.sandbox.server.compression import negotiated
 from cfbilling.sandbox.server.request_reader import MalformedRequestError, parse_head
-from tests.sandbox.conftest import Fetch, Raw
+from tests.sandbox.conftest import Fetch
 
 MONTH = {"from": "2025-05-01", "to": "2025-06-01"}
 
@@ -19,52 +16,6 @@ MONTH = {"from": "2025-05-01", "to": "2025-06-01"}
 def usage_path(sandbox: Sandbox) -> str:
     """Return the path of the first account's usage."""
     return f"/accounts/{sandbox.account_ids[0]}/billable/usage"
-
-
-@pytest.mark.parametrize("records", [1, 300])
-async def test_compression_is_as_the_client_asks(raw: Raw, records: int) -> None:
-    """Gzip and deflate bodies hold the same bytes as the plain one."""
-    async with Sandbox(records_per_day=records) as sandbox:
-        path = usage_path(sandbox) + "?from=2025-05-01&to=2025-05-08"
-        bodies = []
-        for header in ("", "Accept-Encoding: gzip\r\n", "Accept-Encoding: deflate\r\n"):
-            head, body, _ = await raw(sandbox, path, header)
-            if b"Transfer-Encoding: chunked" in head:
-                whole = bytearray()
-                while body:
-                    size, _, body = body.partition(b"\r\n")
-                    whole += body[: int(size, 16)]
-                    body = body[int(size, 16) + 2 :]
-                body = bytes(whole)
-            assert header.removeprefix("Accept-").strip().encode() in head
-            bodies.append(body)
-        plain, zipped, deflated = bodies
-        assert gzip.decompress(zipped) == zlib.decompress(deflated) == plain
-        assert len(json.loads(plain)["result"]) == records * 7
-
-
-async def test_compression_can_be_off(raw: Raw) -> None:
-    """A sandbox may ignore what a client accepts."""
-    async with Sandbox(compression="off", records_per_day=1) as sandbox:
-        head, body, _ = await raw(sandbox, usage_path(sandbox), "Accept-Encoding: gzip\r\n")
-        assert b"Content-Encoding" not in head
-        assert json.loads(body)["success"] is True
-
-
-@pytest.mark.parametrize(
-    ("accepted", "encoding"),
-    [
-        ("", "identity"),
-        ("gzip, deflate, br", "gzip"),
-        ("deflate;q=0.5, br", "deflate"),
-        ("gzip;q=0, deflate", "deflate"),
-        ("gzip; q=0.0, DEFLATE;q=0", "identity"),
-        ("br", "identity"),
-    ],
-)
-def test_negotiation(accepted: str, encoding: str) -> None:
-    """Gzip goes before deflate, and a weight of zero refuses."""
-    assert negotiated(accepted) == encoding
 
 
 async def test_a_huge_body_is_made_as_it_is_sent() -> None:
