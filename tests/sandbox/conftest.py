@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from typing import Literal
 
 import aiohttp
 import pytest
@@ -10,6 +11,19 @@ from cfbilling.sandbox import Sandbox
 
 Fetch = Callable[..., Coroutine[None, None, tuple[int, Mapping[str, str], bytes]]]
 Raw = Callable[..., Coroutine[None, None, tuple[bytes, bytes, bool]]]
+
+
+class Gate(asyncio.Event):
+    """An event that knows when somebody waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = asyncio.Event()
+
+    async def wait(self) -> Literal[True]:
+        """Wait, after telling so."""
+        self.reached.set()
+        return await super().wait()
 
 
 def usage_path(sandbox: Sandbox, days: str = "from=2025-05-01&to=2025-05-02") -> str:

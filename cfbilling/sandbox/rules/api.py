@@ -86,6 +86,12 @@ class Api:
         )
         return Outcome(facts, response, allowance.locked_out)
 
+    def uncounted(self, request: Request) -> Response:
+        """Return what *request* is answered within every limit, and count nothing."""
+        target = target_of(request.path)
+        identified = self.access.authenticate(request.headers)
+        return _documented(self._answer(request, target, identified), target)
+
     def _answer(
         self, request: Request, target: Target | None, identified: str | Refusal
     ) -> Response:

@@ -52,6 +52,9 @@ class Fault:
             just after the headers, None for before them and after *interim*.
         trickle: Number of bytes that are sent at a time.
         trickle_delay: Seconds of the sandbox's clock to wait after each of them.
+        unsolicited: Id of another account or organization, whose response to the same query
+            follows on the connection as if it had been asked for.
+        unsolicited_until: Event to wait for before that, with no other request read.
     """
 
     times: int | None = 1
@@ -79,6 +82,8 @@ class Fault:
     hold_at: int | None = None
     trickle: int | None = None
     trickle_delay: float = 0
+    unsolicited: str | None = None
+    unsolicited_until: asyncio.Event | None = None
 
     def matches(self, facts: RequestFacts) -> bool:
         """Tell whether a request is one of those that this fault is meant for."""

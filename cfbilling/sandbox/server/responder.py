@@ -9,6 +9,7 @@ from attrs import Factory, evolve, frozen
 
 from cfbilling.sandbox.rules.api import Api
 from cfbilling.sandbox.rules.requests import Request, RequestFacts
+from cfbilling.sandbox.rules.responses import Response
 from cfbilling.sandbox.server.compression import Compressors
 from cfbilling.sandbox.server.faults import Fault, Faults
 from cfbilling.sandbox.server.response_writer import ResponseWriter
@@ -60,12 +61,23 @@ class Responder:
         self.requests.append(evolve(outcome.facts, status=response.status if sent else None))
         if sent:
             self.statuses[response.status] += 1
-        accepted = request.headers.get("accept-encoding", "")
+        usable = await self._write(response, request, writer, fault)
+        if usable and fault.unsolicited is not None and outcome.facts.scope_id is not None:
+            path = request.path.replace(outcome.facts.scope_id, fault.unsolicited)
+            second = self.api.uncounted(evolve(request, path=path))
+            second = evolve(second, headers=(("cf-ray", next(self.rays)), *second.headers))
+            hold = Fault(until=fault.unsolicited_until)
+            usable = await self._write(second, request, writer, hold)
+        return usable
+
+    async def _write(
+        self, response: Response, request: Request, writer: asyncio.StreamWriter, fault: Fault
+    ) -> bool:
         return await self.writer.write(
             response,
             writer,
             fault=fault,
-            encoding=self.compressors.negotiated(accepted),
+            encoding=self.compressors.negotiated(request.headers.get("accept-encoding", "")),
             keep_alive=request.keep_alive,
             head_only=request.method == "HEAD",
         )

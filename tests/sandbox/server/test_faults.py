@@ -1,29 +1,14 @@
-import asyncio
 import json
 import zlib
 from datetime import date
-from typing import Literal
 
 import aiohttp
 import pytest
 
-from cfbilling.sandbox import Clock, Fault, RequestFacts, Sandbox
-from tests.sandbox.conftest import Fetch, Raw, dechunked, opened, usage_path
+from cfbilling.sandbox import Fault, RequestFacts, Sandbox
+from tests.sandbox.conftest import Fetch, Raw, dechunked, usage_path
 
 GZIP = "Accept-Encoding: gzip\r\n"
-
-
-class Gate(asyncio.Event):
-    """An event that knows when somebody waits for it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reached = asyncio.Event()
-
-    async def wait(self) -> Literal[True]:
-        """Wait, after telling so."""
-        self.reached.set()
-        return await super().wait()
 
 
 async def test_a_status_can_be_scripted(fetch: Fetch) -> None:
@@ -201,105 +186,6 @@ async def test_a_place_beyond_the_end_changes_nothing(fetch: Fetch) -> None:
         ):
             sandbox.faults.add(fault)
             assert (await fetch(sandbox, usage_path(sandbox)))[2] == honest
-
-
-@pytest.mark.parametrize("records", [2, 200])
-async def test_a_trickle_comes_in_small_steps(raw: Raw, records: int) -> None:
-    """A body can come a few bytes at a time, with the clock's sleep in between."""
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        await asyncio.sleep(0)
-
-    async with Sandbox(records_per_day=records, clock=Clock(sleep=sleep)) as sandbox:
-        _, whole, _ = await raw(sandbox, usage_path(sandbox))
-        sandbox.faults.add(Fault(trickle=100, trickle_delay=0.25))
-        _, body, _ = await raw(sandbox, usage_path(sandbox))
-        if records > 100:
-            body, whole = dechunked(body), dechunked(whole)
-        assert body == whole
-        assert set(slept) == {0.25}
-        assert len(slept) >= len(whole) // 100
-
-
-async def test_an_answer_can_be_delayed_and_held(fetch: Fetch) -> None:
-    """A delay goes through the clock; an event holds the answer until the test lets go."""
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        await asyncio.sleep(0)
-
-    gate = Gate()
-    async with Sandbox(clock=Clock(sleep=sleep)) as sandbox:
-        sandbox.faults.add(Fault(delay=3600, until=gate))
-        path = usage_path(sandbox)
-        held = asyncio.create_task(fetch(sandbox, path))
-        await gate.reached.wait()
-        assert (await fetch(sandbox, path))[0] == 200
-        assert not held.done()
-        assert slept == [3600]
-        gate.set()
-        assert (await held)[0] == 200
-
-
-async def test_interim_responses_come_first(fetch: Fetch, raw: Raw) -> None:
-    """Any number of interim heads can stand before the real one, and a client skips them."""
-    async with Sandbox() as sandbox:
-        fault = Fault(interim=(100, 102, 103, 102))
-        sandbox.faults.add(fault, fault)
-        first, rest, _ = await raw(sandbox, usage_path(sandbox))
-        assert first == b"HTTP/1.1 100 Continue"
-        second, third, fourth, real, body = rest.split(b"\r\n\r\n")
-        assert second == fourth == b"HTTP/1.1 102 Processing"
-        assert third.startswith(b"HTTP/1.1 103 Early Hints\r\nLink: ")
-        assert real.startswith(b"HTTP/1.1 200 OK\r\n")
-        assert (await fetch(sandbox, usage_path(sandbox)))[::2] == (200, body)
-        assert sandbox.statuses == {200: 2}
-
-
-@pytest.mark.parametrize("status", [100, 102, 103])
-async def test_silence_can_follow_an_interim_response(status: int) -> None:
-    """After an interim head nothing comes until the event is set."""
-    gate = Gate()
-    async with Sandbox() as sandbox:
-        sandbox.faults.add(Fault(interim=(status,), until=gate))
-        reader, writer = await opened(sandbox, usage_path(sandbox))
-        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 %d " % status)
-        await gate.reached.wait()
-        assert not reader._buffer  # type: ignore[attr-defined]
-        gate.set()
-        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
-        writer.close()
-
-
-@pytest.mark.parametrize("status", [101, 200])
-def test_an_interim_status_is_one_that_ends_nothing(status: int) -> None:
-    """A final status, or one that leaves HTTP, is no interim status."""
-    with pytest.raises(ValueError, match="interim"):
-        Fault(interim=(status,))
-
-
-@pytest.mark.parametrize("place", [0, 300, None])
-async def test_a_body_can_be_held_in_the_middle(place: int | None) -> None:
-    """Bytes before the holding place arrive at once, the rest when the event is set."""
-    gate = asyncio.Event()
-    async with (
-        Sandbox(records_per_day=2, compression="off") as sandbox,
-        aiohttp.ClientSession(headers={"Authorization": f"Bearer {sandbox.api_token}"}) as session,
-    ):
-        async with session.get(sandbox.base_url + usage_path(sandbox)) as response:
-            whole = await response.read()
-        place = len(whole) if place is None else place
-        sandbox.faults.add(Fault(until=gate, hold_at=place, trickle=64))
-        async with session.get(sandbox.base_url + usage_path(sandbox)) as response:
-            assert await response.content.readexactly(place) == whole[:place]
-            for _ in range(20):
-                await asyncio.sleep(0)
-            assert not response.content._buffer
-            gate.set()
-            assert await response.content.read() == whole[place:]
 
 
 async def test_faults_choose_their_requests(fetch: Fetch) -> None:
