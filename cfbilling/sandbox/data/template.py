@@ -38,7 +38,7 @@ class Template:
     Attributes:
         fields: Names with either constant JSON text or the number of a value.
         text: The whole record in printf notation.
-        pick: Chooses, in the order of the text, the values that it needs.
+        pick: Function that chooses the values of the text, in its order.
     """
 
     fields: tuple[Field, ...]
