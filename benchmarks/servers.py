@@ -14,7 +14,7 @@ from typing import Self
 
 import aiohttp
 
-from cfbilling.sandbox.identity import Identities
+from cfbilling.sandbox.data.identities import Identities
 
 __all__ = ["Quota", "Servers", "Work"]
 

@@ -38,6 +38,8 @@ ARROWS = {
     "cli": "__init__ sandbox events progress",
     "sandbox": "",
 }
+# The same inside the sandbox, whose other files are at its root for users.
+SANDBOX_ARROWS = {"data": "", "rules": "data", "server": "clock data rules"}
 WITHOUT_AWAIT = ("protocol", "decoding")
 
 # Third-party packages that one file keeps to itself.
@@ -81,6 +83,16 @@ def test_a_place_imports_only_what_stands_below_it(path: Path) -> None:
     """Each file imports nothing but what the table gives to its place."""
     place = _place(path)
     assert _ours(path) - {place} <= set(ARROWS.get(place, "").split())
+
+
+@pytest.mark.parametrize("folder", SANDBOX_ARROWS)
+def test_a_folder_of_the_sandbox_imports_only_what_stands_below_it(folder: str) -> None:
+    """The data know no rules, and the rules no server; the rest of the package is none of them."""
+    below = {folder, *SANDBOX_ARROWS[folder].split()}
+    for path in (PACKAGE / "sandbox" / folder).rglob("*.py"):
+        ours = {name for name in _imports(path) if name.startswith("cfbilling")}
+        places = {tuple(name.split(".")[:3]) for name in ours}
+        assert places <= {("cfbilling", "sandbox", place) for place in below}, _name(path)
 
 
 def test_the_arrows_lead_down() -> None:

@@ -1,17 +1,15 @@
-"""A billing API on loopback, with invented accounts, for tests, demonstrations and benchmarks.
-
-It knows the wire contract and nothing of the client, so that each can be checked by the other.
-"""
+"""A billing API on loopback with invented accounts, for tests, demonstrations and benchmarks."""
 
 from cfbilling.sandbox.clock import Clock
-from cfbilling.sandbox.endpoints import Endpoint
-from cfbilling.sandbox.envelope import EnvelopeKey
-from cfbilling.sandbox.facts import Headers, RequestFacts
-from cfbilling.sandbox.faults import Fault, Faults
-from cfbilling.sandbox.rendering import Whitespace
+from cfbilling.sandbox.data.json_text import Whitespace
+from cfbilling.sandbox.data.template import WireRecord, WireValue
+from cfbilling.sandbox.data.usage_fields import Revision
+from cfbilling.sandbox.rules.endpoints import Endpoint
+from cfbilling.sandbox.rules.envelope import EnvelopeKey
+from cfbilling.sandbox.rules.rate_limits import Limit
+from cfbilling.sandbox.rules.requests import Headers, RequestFacts
 from cfbilling.sandbox.sandbox import Sandbox
-from cfbilling.sandbox.template import WireRecord, WireValue
-from cfbilling.sandbox.usage_fields import Revision
+from cfbilling.sandbox.server.faults import Fault, Faults
 
 __all__ = [
     "Clock",
@@ -20,6 +18,7 @@ __all__ = [
     "Fault",
     "Faults",
     "Headers",
+    "Limit",
     "RequestFacts",
     "Revision",
     "Sandbox",

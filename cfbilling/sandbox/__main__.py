@@ -8,10 +8,12 @@ import signal
 import sys
 from typing import get_args
 
-from cfbilling.sandbox.encoding import Compression
-from cfbilling.sandbox.rendering import Whitespace
+from cfbilling.sandbox.data.json_text import Whitespace
+from cfbilling.sandbox.data.usage_fields import Revision
 from cfbilling.sandbox.sandbox import Sandbox
-from cfbilling.sandbox.usage_fields import Revision
+from cfbilling.sandbox.server.compression import Compression
+
+__all__ = ["main", "parser", "serve"]
 
 _SHOWN_ACCOUNTS = 100
 
@@ -39,7 +41,8 @@ def parser() -> argparse.ArgumentParser:
     add("--to-inclusive", action="store_true", help="the day of `to` belongs to the answer")
     add("--range-counts-inclusively", action="store_true", help="both ends count to the range")
     add("--compression", choices=get_args(Compression), default="auto", help="of bodies")
-    add("--gzip-level", type=int, default=6, help="effort of compression")
+    add("--gzip-level", type=int, default=6, help="effort of gzip and deflate")
+    add("--zstd-window-log", type=int, help="logarithm of the window of zstd")
     add("--cache-bodies", action="store_true", help="remember and replay each body")
     add("--until-stdin-closes", action="store_true", help="stop when standard input ends")
     return parser

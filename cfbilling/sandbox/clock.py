@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from attrs import frozen
 
+__all__ = ["Clock"]
+
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
@@ -21,9 +23,9 @@ class Clock:
     """Where the sandbox takes its time from.
 
     Attributes:
-        now: Wall time, aware and in UTC; decides what "today" is.
-        monotonic: Seconds that never go back; decides when a quota window ends.
-        sleep: How a scripted delay is spent.
+        now: Function that returns the wall time, aware and in UTC; decides what "today" is.
+        monotonic: Function that returns seconds that never go back; decides when a window ends.
+        sleep: Coroutine function that waits for so many seconds.
     """
 
     now: Callable[[], datetime] = _utc_now

@@ -1,37 +1,34 @@
 """The sandbox: a server on loopback that plays the vendor's billing API."""
 
-import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, date
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, timedelta
 from functools import cached_property
 from itertools import count
 from types import TracebackType
 from typing import Self
 
-from attrs import evolve
-
-from cfbilling.sandbox.access import Access
-from cfbilling.sandbox.api import Api
 from cfbilling.sandbox.clock import Clock
-from cfbilling.sandbox.connections import Connections
-from cfbilling.sandbox.encoding import Compression, negotiated
-from cfbilling.sandbox.endpoints import BASE_PATH, Endpoint, Target
-from cfbilling.sandbox.envelope import EnvelopeKey, Layout
-from cfbilling.sandbox.facts import RequestFacts
-from cfbilling.sandbox.faults import Fault, Faults
-from cfbilling.sandbox.identity import Identities
-from cfbilling.sandbox.quota import Quotas
-from cfbilling.sandbox.ranges import RangeRules
-from cfbilling.sandbox.records import Records
-from cfbilling.sandbox.rendering import Whitespace
-from cfbilling.sandbox.requests import Request
-from cfbilling.sandbox.sending import Sending
-from cfbilling.sandbox.template import WireRecord
-from cfbilling.sandbox.usage_fields import Revision
+from cfbilling.sandbox.data.identities import Identities
+from cfbilling.sandbox.data.json_text import Whitespace
+from cfbilling.sandbox.data.template import WireRecord
+from cfbilling.sandbox.data.usage_fields import Revision
+from cfbilling.sandbox.rules.access import Access
+from cfbilling.sandbox.rules.api import Api
+from cfbilling.sandbox.rules.endpoints import BASE_PATH, Endpoint, Target
+from cfbilling.sandbox.rules.envelope import EnvelopeKey, Layout
+from cfbilling.sandbox.rules.ranges import RangeRules
+from cfbilling.sandbox.rules.rate_limits import Limit, RateLimits
+from cfbilling.sandbox.rules.results import Results
+from cfbilling.sandbox.server.bodies import Bodies
+from cfbilling.sandbox.server.compression import Compression, Compressors
+from cfbilling.sandbox.server.connections import Connections
+from cfbilling.sandbox.server.heads import Heads
+from cfbilling.sandbox.server.responder import Chaos, Responder
+from cfbilling.sandbox.server.response_writer import ResponseWriter
+
+__all__ = ["Sandbox"]
 
 _KEY_ORDER: tuple[EnvelopeKey, ...] = ("errors", "messages", "result", "success")
-_UNSENT_HEADERS = ("before_headers", "inside_headers")
 _LOOPBACK = "127.0.0.1"
 
 
@@ -42,34 +39,40 @@ class Sandbox:
     *n* belongs to organization number *n* modulo the number of organizations.
 
     Args:
-        accounts: How many accounts exist.
-        organizations: How many organizations share them.
-        seed: What all data is derived from.
-        tokens: How many API tokens are valid.
+        accounts: Number of accounts.
+        organizations: Number of organizations that share them.
+        seed: Number that all data is derived from.
+        tokens: Number of valid API tokens.
         records_per_day: Usage and paygo records of each account on each day.
         padding: Additional characters in each charge description.
-        revision: Which of the vendor's published shapes usage records have.
+        revision: Published shape of usage records.
         key_order: Order of the members of an envelope.
         null_arrays: Whether an empty ``errors`` or ``messages`` is sent as null.
         whitespace: Whether JSON is indented.
         quota: Requests that a credential has in a window; None to count nothing.
         window: Seconds of a window.
+        limits: Rate limits in place of the one that *quota* and *window* make.
+        separate_ratelimit_lines: Whether each limit is told in header lines of its own.
         max_days: Longest range of the usage endpoints.
         to_inclusive: Whether the day of ``to`` belongs to the answer.
         range_counts_inclusively: Whether both ends of a range count towards its length.
-        compression: Whether to compress for clients that accept it.
-        gzip_level: Effort of compression.
-        cache_bodies: Whether to keep each encoded body in memory and to replay it.
-        chaos: Asked about each request that no scripted fault matches.
-        clock: Where time comes from.
+        compression: The only encoding of bodies for clients that accept it, or "auto" for gzip
+            and deflate; "br" and "zstd" need a module.
+        gzip_level: Effort of gzip and deflate.
+        zstd_window_log: Binary logarithm of the window of zstd; None for its default.
+        cache_bodies: Whether each encoded body is kept in memory and replayed.
+        chaos: Function that may return a fault for a request that no scripted fault matches.
+        clock: Source of time.
+        clock_skew: Seconds by which dates in header fields are ahead of the clock.
+        retry_after_dates: Whether ``Retry-After`` is an HTTP date instead of seconds.
         today: The current day, if not the clock's.
         host: Address to listen on.
         port: Port to listen on; 0 for any.
 
     Attributes:
         requests: Every request received so far, in order.
-        statuses: How often which status was answered.
-        faults: The misbehaviour still to come.
+        statuses: Number of responses of each status.
+        faults: The faults still to come.
     """
 
     def __init__(
@@ -87,14 +90,19 @@ class Sandbox:
         whitespace: Whitespace = "compact",
         quota: int | None = 1200,
         window: float = 300,
+        limits: Sequence[Limit] | None = None,
+        separate_ratelimit_lines: bool = False,
         max_days: int = 31,
         to_inclusive: bool = False,
         range_counts_inclusively: bool = False,
         compression: Compression = "auto",
         gzip_level: int = 6,
+        zstd_window_log: int | None = None,
         cache_bodies: bool = False,
-        chaos: Callable[[RequestFacts], Fault | None] | None = None,
+        chaos: Chaos | None = None,
         clock: Clock | None = None,
+        clock_skew: float = 0,
+        retry_after_dates: bool = False,
         today: date | None = None,
         host: str = _LOOPBACK,
         port: int = 0,
@@ -102,39 +110,48 @@ class Sandbox:
         if sorted(key_order) != sorted(_KEY_ORDER):
             raise ValueError(f"key_order must be a permutation of {_KEY_ORDER}")
         clock = clock or Clock()
-        self.requests: list[RequestFacts] = []
-        self.statuses: Counter[int] = Counter()
-        self.faults = Faults()
         self._identities = Identities(seed, accounts, organizations)
         self._access = Access(self._identities, tokens)
-        self._quotas = None if quota is None else Quotas(quota, window, clock.monotonic)
-        self._records = Records(
+        if limits is None:
+            limits = () if quota is None else (Limit("default", quota, window),)
+        self._limits = RateLimits(limits, clock.monotonic, separate_lines=separate_ratelimit_lines)
+        self._results = Results(
             self._identities,
             records_per_day=records_per_day,
             padding=padding,
             revision=revision,
             whitespace=whitespace,
         )
-        self._api = Api(
+        api = Api(
             access=self._access,
-            quotas=self._quotas,
-            rules=RangeRules(max_days, to_inclusive, range_counts_inclusively),
-            records=self._records,
+            limits=self._limits,
+            ranges=RangeRules(max_days, to_inclusive, range_counts_inclusively),
+            results=self._results,
             whitespace=whitespace,
             today=lambda: today or clock.now().astimezone(UTC).date(),
             monotonic=clock.monotonic,
         )
-        self._sending = Sending(
+        heads = Heads(clock.now, timedelta(seconds=clock_skew), retry_after_dates)
+        compressors = Compressors(
+            compression, gzip_level=gzip_level, zstd_window_log=zstd_window_log
+        )
+        bodies = Bodies(
             layout=Layout(key_order, null_arrays, whitespace),
-            clock=clock,
-            gzip_level=gzip_level,
+            compressors=compressors,
             cache={} if cache_bodies else None,
         )
-        self._compression: Compression = compression
-        self._chaos = chaos
-        self._rays = count(1)
+        responder = Responder(
+            api=api,
+            writer=ResponseWriter(heads=heads, bodies=bodies, clock=clock),
+            compressors=compressors,
+            chaos=chaos,
+            rays=(f"{self._identities.number('ray', number):016x}-SBX" for number in count(1)),
+        )
+        self.requests = responder.requests
+        self.statuses = responder.statuses
+        self.faults = responder.faults
         self._address = host, port
-        self._connections = Connections(self._respond)
+        self._connections = Connections(responder.respond)
         self._base_url: str | None = None
 
     async def __aenter__(self) -> Self:
@@ -196,7 +213,7 @@ class Sandbox:
     def members(self, organization_id: str) -> list[str]:
         """Return the ids of the accounts of an organization, in the order of its records."""
         target = Target("organization_usage", organization_id)
-        members = self._records.members(target) or ()
+        members = self._results.members(target) or ()
         return [self._identities.account_id(index) for index in members]
 
     def refuse(self, scope_id: str, endpoint: Endpoint | None = None, status: int = 403) -> None:
@@ -210,12 +227,27 @@ class Sandbox:
     def consume(self, requests: int, token: str | None = None) -> None:
         """Use up quota as another process with the same credential would.
 
+        Of several limits, the one with the least left decides how much that is.
+
         Args:
-            requests: How many requests that process sends.
+            requests: Number of requests that process sends.
             token: Its token or API key; the first token by default.
         """
-        if self._quotas is not None:
-            self._quotas.spend(self._access.credential(token or self.api_token), requests)
+        self._limits.spend(self._access.credential(token or self.api_token), requests)
+
+    def lock_out(self, token: str | None = None, *, retry_after: int | None = 300) -> None:
+        """Answer 429 to every request of a credential, until `release`.
+
+        Args:
+            token: Its token or API key; the first token by default.
+            retry_after: Seconds in ``Retry-After``, the same in every answer; None for a 429
+                with neither that field nor the quota's.
+        """
+        self._limits.lock_out(self._access.credential(token or self.api_token), retry_after)
+
+    def release(self, token: str | None = None) -> None:
+        """End what `lock_out` began; by default that of the first token."""
+        self._limits.release(self._access.credential(token or self.api_token))
 
     def expected_usage(
         self, scope_id: str, start: date, end: date, *, metric: str | None = None
@@ -257,44 +289,16 @@ class Sandbox:
         Raises:
             KeyError: There is no such account.
         """
-        return self._records.profile(self._members("billing_profile", account_id)[0])
+        return self._results.profile(self._members("billing_profile", account_id)[0])
 
     def _expected(
         self, endpoint: Endpoint, scope_id: str, start: date, end: date, metric: str | None = None
     ) -> Iterator[WireRecord]:
-        rows = self._records.rows(endpoint, self._members(endpoint, scope_id), start, end, metric)
+        rows = self._results.rows(endpoint, self._members(endpoint, scope_id), start, end, metric)
         return (row.decode() for row in rows if row is not None)
 
     def _members(self, endpoint: Endpoint, scope_id: str) -> Sequence[int]:
-        members = self._records.members(Target(endpoint, scope_id))
+        members = self._results.members(Target(endpoint, scope_id))
         if members is None:
             raise KeyError(scope_id)
         return members
-
-    async def _respond(self, request: Request, writer: asyncio.StreamWriter) -> bool:
-        ruling = self._api.rule(request)
-        # Faults are scripted for the requests that a client makes while it is let in.
-        fault = None if ruling.locked_out else self._fault(ruling.facts)
-        fault = fault or Fault()
-        ray = f"{self._identities.number('ray', next(self._rays)):016x}-SBX"
-        honest = evolve(ruling.answer, headers=(("cf-ray", ray), *ruling.answer.headers))
-        answer = fault.disguise(honest)
-        sent = fault.reset_at not in _UNSENT_HEADERS
-        self.requests.append(evolve(ruling.facts, status=answer.status if sent else None))
-        if sent:
-            self.statuses[answer.status] += 1
-        accepted = request.headers.get("accept-encoding", "")
-        return await self._sending.send(
-            answer,
-            writer,
-            fault=fault,
-            encoding=negotiated(accepted) if self._compression == "auto" else "identity",
-            keep_alive=request.keep_alive,
-            head_only=request.method == "HEAD",
-        )
-
-    def _fault(self, facts: RequestFacts) -> Fault | None:
-        scripted = self.faults.take(facts)
-        if scripted is not None or self._chaos is None:
-            return scripted
-        return self._chaos(facts)

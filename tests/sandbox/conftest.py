@@ -2,17 +2,47 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from typing import Literal
 
 import aiohttp
 import pytest
 
 from cfbilling.sandbox import Sandbox
 
+Fetch = Callable[..., Coroutine[None, None, tuple[int, Mapping[str, str], bytes]]]
+Raw = Callable[..., Coroutine[None, None, tuple[bytes, bytes, bool]]]
+
+
+class Gate(asyncio.Event):
+    """An event that knows when somebody waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = asyncio.Event()
+
+    async def wait(self) -> Literal[True]:
+        """Wait, after telling so."""
+        self.reached.set()
+        return await super().wait()
+
+
+def usage_path(sandbox: Sandbox, days: str = "from=2025-05-01&to=2025-05-02") -> str:
+    """Return the path and query of the first account's usage."""
+    return f"/accounts/{sandbox.account_ids[0]}/billable/usage?{days}"
+
+
+def dechunked(body: bytes) -> bytes:
+    """Undo chunked transfer coding as far as it goes."""
+    whole = bytearray()
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        whole += body[: int(size, 16)]
+        body = body[int(size, 16) + 2 :]
+    return bytes(whole)
+
 
 @pytest.fixture
-async def fetch() -> AsyncIterator[
-    Callable[..., Coroutine[None, None, tuple[int, Mapping[str, str], bytes]]]
-]:
+async def fetch() -> AsyncIterator[Fetch]:
     """Get a path with the first token, or other headers; return status, headers and body."""
     async with aiohttp.ClientSession() as session:
 
@@ -37,17 +67,30 @@ async def fetch() -> AsyncIterator[
         yield get
 
 
+async def opened(
+    sandbox: Sandbox, path: str, headers: str = ""
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open a connection and ask for a path with the first token."""
+    port = int(sandbox.base_url.split(":")[2].split("/")[0])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    ask(writer, sandbox, path, headers)
+    return reader, writer
+
+
+def ask(writer: asyncio.StreamWriter, sandbox: Sandbox, path: str, headers: str = "") -> None:
+    """Ask for a path on an open connection."""
+    writer.write(
+        f"GET /client/v4{path} HTTP/1.1\r\nHost: sandbox\r\n{headers}"
+        f"Authorization: Bearer {sandbox.api_token}\r\n\r\n".encode()
+    )
+
+
 @pytest.fixture
-def raw() -> Callable[..., Coroutine[None, None, tuple[bytes, bytes, bool]]]:
+def raw() -> Raw:
     """Get a path over a bare socket; return head, body and whether the connection was reset."""
 
     async def get(sandbox: Sandbox, path: str, headers: str = "") -> tuple[bytes, bytes, bool]:
-        port = int(sandbox.base_url.split(":")[2].split("/")[0])
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(
-            f"GET /client/v4{path} HTTP/1.1\r\nHost: sandbox\r\n{headers}"
-            f"Authorization: Bearer {sandbox.api_token}\r\nConnection: close\r\n\r\n".encode()
-        )
+        reader, writer = await opened(sandbox, path, f"{headers}Connection: close\r\n")
         received, reset = bytearray(), False
         try:
             while data := await reader.read(65536):
