@@ -1,14 +1,18 @@
-"""Many accounts of one tiny body each, against as many requests of one account."""
+"""Many accounts of one tiny body each: against as many requests of one account, and by credential.
+
+Many accounts may have one credential, or each its own.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
-from benchmarks.consumer import Job, run_alone
-from benchmarks.figures import Figure, Setup, at_least, at_most
-from benchmarks.servers import Work
-from benchmarks.timing import Cost, best_of
+from benchmarks.harness.consumer import Job, run_alone
+from benchmarks.harness.figures import Figure, Setup, at_least, at_most
+from benchmarks.harness.servers import Work
+from benchmarks.harness.stopwatch import Cost, best_of
 from cfbilling import ApiToken, BillingClient
 
 __all__ = ["fanout"]
@@ -39,11 +43,25 @@ async def _measured(work: Work, requests: int, rounds: int) -> dict[str, Cost]:
         return await best_of(rounds, {"many": many, "one": one})
 
 
+def _by_credential(work: Work, accounts: int, rounds: int) -> Iterator[Figure]:
+    """Measure the same accounts with one credential for all, and with one for each."""
+    cpu: dict[bool, float] = {}
+    for own in (False, True):
+        name = f"{accounts:,} credentials" if own else "one credential"
+        job = Job(work, accounts=accounts, own_credentials=own, concurrency=_IN_FLIGHT)
+        cpu[own] = min(run_alone(job).cpu for _ in range(rounds)) / accounts
+        yield Figure(f"{name}: CPU per request", cpu[own] * 1e6, "us")
+        report = run_alone(replace(job, watch=True))
+        yield Figure(f"{name}: longest stall", report.longest_stall * 1e3, "ms")
+        yield Figure(f"{name}: most CPU in one turn", report.longest_work * 1e3, "ms")
+    yield Figure("CPU of a credential for each against one", cpu[True] / cpu[False], "x")
+
+
 def fanout(setup: Setup) -> Iterator[Figure]:
     """Measure a fan-out's request rate, and its memory as the accounts become more."""
     requests = 500 if setup.quick else 10_000
     sizes = (100, 500, 2500) if setup.quick else (1000, 10_000, 100_000)
-    work = setup.servers.many_accounts(sizes[-1])
+    work = setup.servers.many_accounts(sizes[-1], tokens=requests)
     costs = asyncio.run(_measured(work, requests, rounds=3))
     many, one = costs["many"], costs["one"]
     yield Figure(f"{requests:,} accounts, requests per second", requests / many.wall, "1/s")
@@ -51,6 +69,7 @@ def fanout(setup: Setup) -> Iterator[Figure]:
     yield Figure("many accounts, CPU per request", many.cpu / requests * 1e6, "us")
     yield Figure("one account, CPU per request", one.cpu / requests * 1e6, "us")
     yield Figure("rate of many against one", one.wall / many.wall, "x", at_least(0.9))
+    yield from _by_credential(work, requests, rounds=1 if setup.quick else 2)
     growth: list[int] = []
     for accounts in sizes:
         report = run_alone(Job(work, accounts=accounts, concurrency=_IN_FLIGHT))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks.consumer import Job, run_alone
-from benchmarks.figures import Figure, Setup, at_most
-from benchmarks.servers import Work
+from benchmarks.harness.consumer import Job, run_alone
+from benchmarks.harness.figures import Figure, Setup, at_most
+from benchmarks.harness.servers import Work
 
 __all__ = ["growth"]
 

@@ -6,12 +6,12 @@ import asyncio
 import zlib
 from collections.abc import Iterator
 
-from benchmarks.contenders import OfficialSdk, Ours
-from benchmarks.figures import Figure, Setup, at_least
-from benchmarks.floor import FloorRecord, decode_at_once, wire_values
-from benchmarks.sameness import assert_same_as_floor, assert_same_as_sdk
-from benchmarks.servers import Work
-from benchmarks.timing import Cost, best_of
+from benchmarks.harness.contenders import OfficialSdk, Ours
+from benchmarks.harness.equality import assert_same_as_floor, assert_same_as_sdk
+from benchmarks.harness.figures import Figure, Setup, at_least
+from benchmarks.harness.floor import FloorRecord, decode_at_once, wire_values
+from benchmarks.harness.servers import Work
+from benchmarks.harness.stopwatch import Cost, best_of
 
 __all__ = ["large"]
 

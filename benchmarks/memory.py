@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks.consumer import Job, run_alone
-from benchmarks.figures import Figure, Setup, at_most
+from benchmarks.harness.consumer import Job, run_alone
+from benchmarks.harness.figures import Figure, Setup, at_most
 
 __all__ = ["memory"]
 

@@ -10,8 +10,8 @@ from time import perf_counter
 
 import aiohttp
 
-from benchmarks.figures import Figure, Setup, at_most
-from benchmarks.servers import Quota, Work
+from benchmarks.harness.figures import Figure, Setup, at_most
+from benchmarks.harness.servers import Quota, Work
 from cfbilling import ApiToken, BillingClient, RateLimited
 from cfbilling.events import Event, RetryScheduled
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import median
 
-from benchmarks.consumer import Job, Report, Way, run_alone
-from benchmarks.figures import Figure, Setup, at_most
-from benchmarks.servers import Work
+from benchmarks.harness.consumer import Job, Report, Way, run_alone
+from benchmarks.harness.figures import Figure, Setup, at_most
+from benchmarks.harness.servers import Work
 
 __all__ = ["stall"]
 
@@ -39,13 +39,13 @@ def stall(setup: Setup) -> Iterator[Figure]:
     yield from _figures("12 chunks, 8 at once", _watched(year, "batches", times))
 
 
-def _figures(told: str, reports: list[Report]) -> Iterator[Figure]:
+def _figures(what: str, reports: list[Report]) -> Iterator[Figure]:
     times, stalls = len(reports), _ms(reports, "longest_stall")
-    yield Figure(f"{told}: longest stall, median of {times}", median(stalls), "ms", _AIM)
-    yield Figure(f"{told}: longest stall, worst of {times}", max(stalls), "ms")
+    yield Figure(f"{what}: longest stall, median of {times}", median(stalls), "ms", _AIM)
+    yield Figure(f"{what}: longest stall, worst of {times}", max(stalls), "ms")
     works = _ms(reports, "longest_work")
-    yield Figure(f"{told}: most CPU in one turn, median", median(works), "ms")
-    yield Figure(f"{told}: p99, median", median(_ms(reports, "p99_stall")), "ms")
+    yield Figure(f"{what}: most CPU in one turn, median", median(works), "ms")
+    yield Figure(f"{what}: p99, median", median(_ms(reports, "p99_stall")), "ms")
 
 
 def _ms(reports: list[Report], name: str) -> list[float]:

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import aiohttp
 
-from benchmarks.contenders import OfficialSdk, Ours, RawHttp
-from benchmarks.figures import Figure, Setup, at_least, at_most
-from benchmarks.sameness import assert_same_as_sdk
-from benchmarks.servers import Work
-from benchmarks.timing import Cost, best_of
+from benchmarks.harness.contenders import OfficialSdk, Ours, RawHttp
+from benchmarks.harness.equality import assert_same_as_sdk
+from benchmarks.harness.figures import Figure, Setup, at_least, at_most
+from benchmarks.harness.servers import Work
+from benchmarks.harness.stopwatch import Cost, best_of
 
 __all__ = ["tiny"]
 

@@ -17,9 +17,9 @@ import cfbilling
 from cfbilling import errors
 
 ROOT = Path(__file__).parents[1]
-BLOCKS = re.findall(
-    r"^```(\w+)\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
-)
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+FIRST_PAGE, _, MANUAL = README.partition("# Manual\n")
 PYTHON = [text for language, text in BLOCKS if language == "python"]
 SHELL = [text for language, text in BLOCKS if language == "sh"]
 TEXT = [text for language, text in BLOCKS if language == "text"]
@@ -114,6 +114,42 @@ def test_the_tree_of_errors_is_the_one_in_the_source() -> None:
     drawn = [line.split()[0:2] for line in TEXT[0].strip().splitlines()]
     source = errors.__doc__ or ""
     assert all(" ".join(line) in " ".join(source.split()) for line in drawn)
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_the_contents_are_the_sections() -> None:
+    """The manual begins with links to all of its sections, in their order and depth."""
+    contents, *_ = MANUAL.partition("\n## ")
+    linked = re.findall(r"^( *)- \[(.*)\]\(#(.*)\)$", contents, re.MULTILINE)
+    sections = re.findall(r"^#(#+) (.*)$", MANUAL, re.MULTILINE)
+    assert linked == [("  " * (len(d) - 1), title, _anchor(title)) for d, title in sections]
+
+
+def test_each_link_leads_somewhere() -> None:
+    """A link inside the README leads to a heading, and one to a file to a file."""
+    headings = {_anchor(title) for title in re.findall(r"^#+ (.*)$", README, re.MULTILINE)}
+    links = set(re.findall(r"\]\(([^)\s]+)\)", README))
+    missing = {link for link in links if link[0] == "#" and link[1:] not in headings}
+    missing |= {link for link in links if link[0] != "#" and not (ROOT / link).exists()}
+    assert set() == missing
+
+
+def test_the_first_page_is_short() -> None:
+    """What a reader has to know first is in the first hundred lines."""
+    assert MANUAL
+    assert len(FIRST_PAGE.splitlines()) <= 100
+
+
+def test_the_figures_of_the_first_page_are_those_that_were_measured() -> None:
+    """Each figure of the first page is also in the table of all figures."""
+    _, _, benchmarks = MANUAL.partition("## Benchmarks\n")
+    _, _, measured = FIRST_PAGE.partition("**Measured**")
+    figures = re.findall(r"[\d.]+(?:\xd7| ms| MiB)", measured)
+    assert figures
+    assert [] == [figure for figure in figures if figure not in benchmarks]
 
 
 def test_no_block_is_left_out() -> None:

@@ -30,6 +30,8 @@ from tests.conftest import ClientMaker
 from tests.integration.truth import received, truth
 
 START, END = date(2025, 1, 1), date(2025, 3, 15)
+# Enough for a chunk of several slices.
+RECORDS_PER_DAY = 4
 
 
 def _truths(sandbox: Sandbox, accounts: list[str]) -> dict[str, list[dict[str, object]]]:
@@ -49,7 +51,7 @@ async def test_every_account_comes_whole_and_in_order(
 ) -> None:
     """Each account's records are the truth in its order, however many are under way."""
     async with (
-        Sandbox(accounts=20) as sandbox,
+        Sandbox(accounts=20, records_per_day=RECORDS_PER_DAY) as sandbox,
         client_for(sandbox, concurrency=concurrency) as client,
     ):
         found = await _by_account(client.fan_out(sandbox.account_ids, START, END))
@@ -58,7 +60,10 @@ async def test_every_account_comes_whole_and_in_order(
 
 async def test_batches_name_their_account(client_for: ClientMaker) -> None:
     """By batches, the same records come in lists."""
-    async with Sandbox(accounts=5) as sandbox, client_for(sandbox) as client:
+    async with (
+        Sandbox(accounts=5, records_per_day=RECORDS_PER_DAY) as sandbox,
+        client_for(sandbox) as client,
+    ):
         found: dict[str, list[dict[str, object]]] = defaultdict(list)
         async for account_id, records in client.fan_out(sandbox.account_ids, START, END).batches():
             found[account_id] += received(records)
@@ -67,7 +72,10 @@ async def test_batches_name_their_account(client_for: ClientMaker) -> None:
 
 async def test_accounts_may_come_from_an_async_iterable(client_for: ClientMaker) -> None:
     """Ids are taken from an async iterable, such as rows of a database."""
-    async with Sandbox(accounts=5) as sandbox, client_for(sandbox) as client:
+    async with (
+        Sandbox(accounts=5, records_per_day=RECORDS_PER_DAY) as sandbox,
+        client_for(sandbox) as client,
+    ):
 
         async def rows() -> AsyncIterator[str]:
             for account_id in sandbox.account_ids:
@@ -83,7 +91,10 @@ async def test_any_endpoint_of_records_can_be_fanned_out(
     client_for: ClientMaker, endpoint: Any
 ) -> None:
     """The endpoint may be any that yields records."""
-    async with Sandbox(accounts=4, organizations=2) as sandbox, client_for(sandbox) as client:
+    async with (
+        Sandbox(accounts=4, organizations=2, records_per_day=RECORDS_PER_DAY) as sandbox,
+        client_for(sandbox) as client,
+    ):
         expected: Any = {
             "paygo_usage": sandbox.expected_paygo,
             "paygo_usage_beta": sandbox.expected_paygo_beta,
@@ -96,7 +107,10 @@ async def test_any_endpoint_of_records_can_be_fanned_out(
 
 async def test_each_account_may_have_its_own_credentials(client_for: ClientMaker) -> None:
     """A mapping gives each account its credentials, and each request is signed with them."""
-    async with Sandbox(accounts=6, tokens=3) as sandbox, client_for(sandbox) as client:
+    async with (
+        Sandbox(accounts=6, tokens=3, records_per_day=RECORDS_PER_DAY) as sandbox,
+        client_for(sandbox) as client,
+    ):
         tokens = [ApiToken(token) for token in sandbox.api_tokens]
         accounts = {a: tokens[i % 3] for i, a in enumerate(sandbox.account_ids)}
         found = await _by_account(client.fan_out(accounts, START, END))
@@ -109,7 +123,7 @@ async def test_failures_are_deferred(client_for: ClientMaker) -> None:
     """By default every other account finishes, and then each failed one is named."""
     events: list[Event] = []
     async with (
-        Sandbox(accounts=6) as sandbox,
+        Sandbox(accounts=6, records_per_day=RECORDS_PER_DAY) as sandbox,
         client_for(sandbox, observer=events.append) as client,
     ):
         first, second, *others = sandbox.account_ids
@@ -150,7 +164,10 @@ async def test_failures_can_be_sorted_out_by_kind(client_for: ClientMaker) -> No
 
 async def test_the_first_failure_may_end_all(client_for: ClientMaker) -> None:
     """With on_error="raise", the error itself is raised and nothing more is asked for."""
-    async with Sandbox(accounts=200) as sandbox, client_for(sandbox) as client:
+    async with (
+        Sandbox(accounts=200, records_per_day=RECORDS_PER_DAY) as sandbox,
+        client_for(sandbox) as client,
+    ):
         sandbox.refuse(sandbox.account_ids[2])
         with pytest.raises(PermissionDenied) as caught:
             async for _ in client.fan_out(sandbox.account_ids, START, END, on_error="raise"):
@@ -284,7 +301,7 @@ async def test_a_paused_credential_does_not_pause_the_others(client_for: ClientM
 async def test_leaving_early_leaves_nothing() -> None:
     """After break, cancellation or the client's end, no task of the fan-out is left."""
     async with (
-        Sandbox(accounts=30) as sandbox,
+        Sandbox(accounts=30, records_per_day=RECORDS_PER_DAY) as sandbox,
         BillingClient(ApiToken(sandbox.api_token), base_url=sandbox.base_url) as client,
     ):
         async with client.fan_out(sandbox.account_ids, START, END) as stream:

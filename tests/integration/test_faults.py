@@ -16,6 +16,8 @@ from tests.integration.truth import received, truth
 START, END = date(2025, 1, 1), date(2025, 1, 2)
 COMPRESSIONS = ["auto", "off"]
 
+pytestmark = pytest.mark.usefixtures("loop_without_debug")
+
 
 @pytest.fixture(params=COMPRESSIONS)
 async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:

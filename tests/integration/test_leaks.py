@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import date
 
@@ -25,6 +25,15 @@ def _open_files() -> set[str]:
         except FileNotFoundError:
             continue
     return found
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _frozen_past() -> Iterator[None]:
+    """Spare the collections below what a whole run of tests has made before."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """Everything goes wrong at random: an account comes exactly, or is named and no chunk is partial.
 
-``CFBILLING_SOAK_SEEDS=200 pytest tests/test_soak.py`` runs so many seeds.
+``CFBILLING_SOAK_SEEDS=200 pytest tests/integration/test_soak.py`` runs so many seeds.
 """
 
 from __future__ import annotations
@@ -141,6 +141,7 @@ async def _fanned_out(sandbox: Sandbox, client: BillingClient, weather: Weather)
     return Delivered(rows, failed)
 
 
+@pytest.mark.usefixtures("loop_without_debug")
 @pytest.mark.parametrize("seed", range(SEEDS))
 async def test_whatever_happens_an_account_is_exact_or_named(seed: int) -> None:
     """Every account is the truth, or is named as failed and ends where one of its chunks does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 
 from cfbilling.records import Record
 
@@ -13,11 +14,16 @@ __all__ = ["received", "truth"]
 _DATE_TIMES = ("Period", "created_on")
 
 
+@cache
+def _is_date_time(name: str) -> bool:
+    return any(part in name for part in _DATE_TIMES)
+
+
 def _normal(name: str, value: object) -> object:
+    if isinstance(value, str):
+        return datetime.fromisoformat(value) if _is_date_time(name) else value
     if isinstance(value, Decimal | int) and not isinstance(value, bool):
         return str(value)
-    if isinstance(value, str) and any(part in name for part in _DATE_TIMES):
-        return datetime.fromisoformat(value)
     return value
 
 

@@ -8,7 +8,7 @@ import aiohttp
 from cloudflare import AsyncCloudflare
 from cloudflare.types.billing import UsageGetAccountUsageV2Response
 
-from benchmarks.servers import Work
+from benchmarks.harness.servers import Work
 from cfbilling import ApiToken, BillingClient, UsageRecord
 
 __all__ = ["OfficialSdk", "Ours", "RawHttp"]

@@ -76,6 +76,11 @@ class Work:
         identities = Identities(_SEED, count, 1)
         return map(identities.account_id, range(count))
 
+    def api_tokens(self, count: int) -> Iterator[str]:
+        """Make the server's first *count* API tokens, one by one."""
+        identities = Identities(_SEED, count, 1)
+        return map(identities.api_token, range(count))
+
     def over(self, days: int) -> Work:
         """Return the same for so many days from the first."""
         start = date.fromisoformat(self.start)
@@ -110,9 +115,10 @@ class _Server:
         return Work(*where, start.isoformat(), end.isoformat(), records)
 
 
-def _started(records_per_day: int, accounts: int, quota: Quota) -> _Server:
+def _started(records_per_day: int, accounts: int, quota: Quota, tokens: int) -> _Server:
     settings = {
         "accounts": accounts,
+        "tokens": tokens,
         "seed": _SEED,
         "records-per-day": records_per_day,
         "quota": quota.requests,
@@ -130,7 +136,7 @@ class Servers:
     """Starts a server for each kind of work, once; a context manager that ends them."""
 
     def __init__(self) -> None:
-        self._running: dict[tuple[int, int, Quota], _Server] = {}
+        self._running: dict[tuple[int, int, Quota, int], _Server] = {}
 
     def work(self, records_per_day: int, days: int) -> tuple[Work, bytes]:
         """Return work of one account that the server answers without any work of its own.
@@ -148,12 +154,17 @@ class Servers:
         ]
         return server.work(_START, days, records_per_day), bodies[0]
 
-    def many_accounts(self, accounts: int, quota: Quota = _PLENTY) -> Work:
-        """Return one day of one record, on a server of so many accounts; it remembers answers."""
-        return self._server(1, accounts, quota).work(_START, 1, 1)
+    def many_accounts(self, accounts: int, quota: Quota = _PLENTY, tokens: int = 1) -> Work:
+        """Return one day of one record, on a server of so many accounts; it remembers answers.
 
-    def _server(self, records_per_day: int, accounts: int, quota: Quota) -> _Server:
-        key = records_per_day, accounts, quota
+        Any of its tokens opens any of its accounts.
+        """
+        return self._server(1, accounts, quota, tokens).work(_START, 1, 1)
+
+    def _server(
+        self, records_per_day: int, accounts: int, quota: Quota, tokens: int = 1
+    ) -> _Server:
+        key = records_per_day, accounts, quota, tokens
         if key not in self._running:
             self._running[key] = _started(*key)
         return self._running[key]

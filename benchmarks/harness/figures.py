@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from benchmarks.servers import Servers
+from benchmarks.harness.servers import Servers
 
 __all__ = ["Aim", "Benchmark", "Figure", "Setup", "at_least", "at_most"]
 

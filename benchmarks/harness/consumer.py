@@ -17,7 +17,7 @@ from pathlib import Path
 from time import perf_counter, process_time, thread_time
 from typing import Literal
 
-from benchmarks.servers import Work
+from benchmarks.harness.servers import Work
 from cfbilling import ApiToken, BillingClient
 
 __all__ = ["Job", "Report", "run_alone"]
@@ -34,6 +34,7 @@ class Job:
         way: How to take its records; ``idle`` asks for nothing and waits instead.
         at_once: How many streams of it at the same time.
         accounts: Over how many of the server's accounts to fan out; 1 for the work's own alone.
+        own_credentials: Whether each of those accounts has a credential of its own.
         concurrency: Requests in flight.
         warm_ups: How often to do it before the clock starts.
         times: How often to do it then, one after the other.
@@ -44,6 +45,7 @@ class Job:
     way: Way = "batches"
     at_once: int = 1
     accounts: int = 1
+    own_credentials: bool = False
     concurrency: int = 8
     warm_ups: int = 0
     times: int = 1
@@ -73,7 +75,7 @@ class Report:
 
 def run_alone(job: Job) -> Report:
     """Do a job in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.consumer"]
+    command = [sys.executable, "-m", "benchmarks.harness.consumer"]
     done = subprocess.run(
         command, input=json.dumps(asdict(job)), stdout=subprocess.PIPE, text=True, check=True
     )
@@ -100,14 +102,21 @@ class _Ticker:
         self._next.cancel()
 
 
-async def _take(client: BillingClient, job: Job) -> None:
+def _credentials(job: Job) -> dict[str, ApiToken] | None:
+    if not job.own_credentials:
+        return None
+    ids, tokens = job.work.account_ids(job.accounts), job.work.api_tokens(job.accounts)
+    return {account_id: ApiToken(token) for account_id, token in zip(ids, tokens, strict=True)}
+
+
+async def _take(client: BillingClient, job: Job, credentials: dict[str, ApiToken] | None) -> None:
     work, way, count = job.work, job.way, 0
     if way == "idle":
         await asyncio.sleep(1)
         return
     if job.accounts > 1:
-        ids = work.account_ids(job.accounts)
-        async for _, records in client.fan_out(ids, work.start, work.end).batches():
+        accounts = credentials or work.account_ids(job.accounts)
+        async for _, records in client.fan_out(accounts, work.start, work.end).batches():
             count += len(records)
         assert count == work.records * job.accounts, count
         return
@@ -134,17 +143,19 @@ def _peak() -> int:
 
 async def _run(job: Job) -> Report:
     work = job.work
+    # Made by the caller: it is neither the client's time nor its stall.
+    credentials = _credentials(job)
     async with BillingClient(
         ApiToken(work.api_token), base_url=work.base_url, concurrency=job.concurrency
     ) as client:
         for _ in range(job.warm_ups):
-            await _take(client, job)
+            await _take(client, job, credentials)
         gc.collect()
         resident = _resident()
         ticker = _Ticker() if job.watch else None
         wall, cpu = perf_counter(), process_time()
         for _ in range(job.times):
-            await asyncio.gather(*(_take(client, job) for _ in range(job.at_once)))
+            await asyncio.gather(*(_take(client, job, credentials) for _ in range(job.at_once)))
         wall, cpu = perf_counter() - wall, process_time() - cpu
         # What ends a stream is a turn too.
         await asyncio.sleep(0)

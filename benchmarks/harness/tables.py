@@ -1,4 +1,4 @@
-"""Figures on paper: a table that grows row by row, and a file to compare a later run with."""
+"""A table that is printed row by row, and a file of figures to compare a later run with."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import platform
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.figures import Figure
+from benchmarks.harness.figures import Figure
 
 __all__ = ["Table", "load", "save"]
 
@@ -60,13 +60,13 @@ class Table:
 
 def save(path: Path, figures: Mapping[str, Figure], *, quick: bool) -> None:
     """Write figures for a later run to compare with."""
-    told = {
+    saved = {
         "python": platform.python_version(),
         "machine": platform.machine(),
         "quick": quick,
         "figures": {key: {"value": f.value, "unit": f.unit} for key, f in figures.items()},
     }
-    path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    path.write_text(json.dumps(saved, indent=2, ensure_ascii=False) + "\n")
 
 
 def load(path: Path, *, quick: bool) -> dict[str, float]:
@@ -75,7 +75,8 @@ def load(path: Path, *, quick: bool) -> dict[str, float]:
     Raises:
         ValueError: If they were measured with other sizes.
     """
-    told = json.loads(path.read_text())
-    if told["quick"] is not quick:
-        raise ValueError("the saved figures are of the other sizes: --quick on one side only")
-    return {key: figure["value"] for key, figure in told["figures"].items()}
+    saved = json.loads(path.read_text())
+    if saved["quick"] is not quick:
+        option = "with" if saved["quick"] else "without"
+        raise ValueError(f"its figures were measured {option} --quick")
+    return {key: figure["value"] for key, figure in saved["figures"].items()}
