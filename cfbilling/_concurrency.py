@@ -46,11 +46,16 @@ class Tasks:
         ending = set(tasks)
         for task in ending:
             task.cancel()
+            # By a callback, since who waits here may be cancelled.
+            task.add_done_callback(_look_at)
         if ending:
             await asyncio.wait(ending)
-        for task in ending:
-            if not task.cancelled():
-                task.exception()
+
+
+def _look_at(task: asyncio.Task[Any]) -> None:
+    """Look at what became of a task, so that asyncio does not complain of nobody having done so."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def outcome(task: asyncio.Task[T]) -> T:
@@ -60,11 +65,13 @@ async def outcome(task: asyncio.Task[T]) -> T:
         ConfigurationError: If the client was closed meanwhile. The caller must not see that as a
             cancellation of its own.
     """
+    caller = asyncio.current_task()
+    # A caller may have been cancelled before and gone on.
+    before = 0 if caller is None else caller.cancelling()
     try:
         return await task
     except asyncio.CancelledError:
-        caller = asyncio.current_task()
-        if caller is not None and caller.cancelling():
+        if caller is not None and caller.cancelling() > before:
             raise
         raise ConfigurationError("the client was closed while this stream was open") from None
 

@@ -122,9 +122,10 @@ class BillingClient:
         self.stats = Stats()
         observers = () if observer is None else (observer,)
         self._observer = Observers(self.stats, LoggingObserver(), *observers)
+        self._timeouts = Timeouts.of(timeout)
         self._session = HttpSession(
             f"cfbilling/{__version__}",
-            Timeouts.of(timeout),
+            self._timeouts,
             concurrency,
             borrowed=session,
             trace_configs=trace_configs,
@@ -135,12 +136,12 @@ class BillingClient:
     async def __aenter__(self) -> Self:
         if self._pipeline is not None:
             raise ConfigurationError("the client is open already")
-        self._session.open()
+        self._session.open(self._base_url)
         turns = Turns()
         fetcher = Fetcher(
             self._session,
             self._base_url,
-            Receiver(self._limits, turns, self._clock),
+            Receiver(self._limits, turns, self._clock, self._timeouts),
             policy=self._retry,
             limits=self._limits,
             observer=self._observer,
@@ -160,10 +161,13 @@ class BillingClient:
 
     async def aclose(self) -> None:
         """End all that is under way and close the session, if it is ours."""
-        if self._pipeline is not None:
-            await self._pipeline.close()
-            self._pipeline = None
-        await self._session.close()
+        pipeline, self._pipeline = self._pipeline, None
+        try:
+            if pipeline is not None:
+                await pipeline.close()
+        finally:
+            # Also for who is cancelled meanwhile.
+            await self._session.close()
 
     def quota(self, credentials: Credentials | None = None) -> Quota | None:
         """Return what is left of a credential's quota: of several limits, the tightest.

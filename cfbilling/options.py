@@ -20,11 +20,15 @@ _MIB = 1024 * 1024
 _MOST_DOUBLINGS = 60
 
 
-def _seconds(name: str, value: float, *, zero: bool = True) -> None:
+def _amount(name: str, value: float, unit: str, *, zero: bool = True) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not 0 <= value <= sys.float_info.max or (value == 0 and not zero):
         least = "0 or more" if zero else "more than 0"
-        raise ConfigurationError(f"{name} must be {least} seconds, not {value!r}")
+        raise ConfigurationError(f"{name} must be {least} {unit}, not {value!r}")
+
+
+def _seconds(name: str, value: float, *, zero: bool = True) -> None:
+    _amount(name, value, "seconds", zero=zero)
 
 
 def whole_number(name: str, value: int, least: int, most: int | None = None) -> int:
@@ -86,6 +90,9 @@ class Timeouts:
         connect: For a connection to open.
         read: For the next bytes of an answer.
         total: For a whole request with its answer; ``None`` means no limit.
+        least_rate: Bytes per second that a body must bring on average, while we wait for it; 0
+            means no limit.
+        rate_span: The waiting that the average is taken over.
 
     Raises:
         ConfigurationError: For a value that is not more than 0.
@@ -94,12 +101,16 @@ class Timeouts:
     connect: float = 10.0
     read: float = 60.0
     total: float | None = None
+    least_rate: float = 100.0
+    rate_span: float = 60.0
 
     def __attrs_post_init__(self) -> None:
         _seconds("timeout.connect", self.connect, zero=False)
         _seconds("timeout.read", self.read, zero=False)
         if self.total is not None:
             _seconds("timeout.total", self.total, zero=False)
+        _amount("timeout.least_rate", self.least_rate, "bytes per second")
+        _seconds("timeout.rate_span", self.rate_span, zero=False)
 
     @classmethod
     def of(cls, timeout: Timeouts | float) -> Timeouts:

@@ -6,6 +6,7 @@ is wrong and where.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -32,6 +33,8 @@ UNREADABLE = (
     RecursionError,
     Refused,
 )
+_LAST_MICROSECOND = re.compile(r"(:59:59\.999999)\d+")
+_LEAP_SECOND = re.compile(r"(?<=:59:)60(\.\d+)?(?=[Zz+-])")
 KINDS = {str: "text", bool: "a boolean", dict: "an object", list: "an array", type(None): "null"}
 
 
@@ -81,6 +84,9 @@ def _number_in_text(value: object, _: type) -> Decimal | None:
 
 def _moment(value: object, _: type) -> datetime:
     text = value if isinstance(value, str) else _expected("a date-time", value)
+    # No fraction is rounded up into the next day, and a leap second (RFC 3339) is the last
+    # microsecond of its day, since `datetime` has none.
+    text = _LEAP_SECOND.sub("59.999999", _LAST_MICROSECOND.sub(r"\1", text, 1), 1)
     try:
         return msgspec.convert(text, AwareDatetime)
     except msgspec.ValidationError:

@@ -22,6 +22,8 @@ __all__ = ["AwareDatetime", "Refused", "StructDecoder", "exact_decimals"]
 
 R = TypeVar("R", bound=Record)
 
+_LAST_MICROSECOND = b":59:59.999999"
+
 AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
 """What msgspec calls an RFC 3339 date-time that must have an offset."""
 
@@ -140,10 +142,13 @@ class StructDecoder(Generic[R]):
             The records, and the wire names of required fields that some of them lack.
 
         Raises:
-            Refused: If a number's place holds something else.
+            Refused: If a number's place holds something else, or a time has a fraction that msgspec
+                would round up into the next hour.
             ArithmeticError: If a number's exponent is out of range.
             msgspec.MsgspecError: If the text is not JSON, or not of the documented shape.
         """
+        if _LAST_MICROSECOND in text:
+            raise Refused("a time may be rounded up")
         rows = self._decoder.decode(text)
         if not rows:
             return [], frozenset()

@@ -42,6 +42,7 @@ class Endpoint(Generic[R_co]):
         max_days: The longest range of one request; ``None``: not documented.
         filters_metric: Whether it takes ``metric``.
         stage: Its stage before general availability, if it is in one.
+        owner: The attribute of its records that names the account asked about, if one does.
         scope: The name of the id in the path: ``account_id`` or ``organization_id``.
     """
 
@@ -52,6 +53,7 @@ class Endpoint(Generic[R_co]):
     max_days: int | None = None
     filters_metric: bool = False
     stage: Literal["alpha", "beta"] | None = None
+    owner: str | None = None
     scope: str = attrs.field(
         init=False, default=attrs.Factory(lambda self: _placeholder(self.path), takes_self=True)
     )
@@ -70,6 +72,7 @@ USAGE = Endpoint(
     max_days=MAX_DAYS,
     filters_metric=True,
     stage="alpha",
+    owner="billing_account_id",
 )
 ORGANIZATION_USAGE = Endpoint(
     "organization_usage",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
 import attrs
 import msgspec
@@ -30,8 +30,11 @@ _MOST_HEADS_TRIED = 4
 _RESULT_ARRAY = re.compile(rb'"result"\s*:\s*\[')
 _BEGINNING = re.compile(rb'\s*(\{\s*"[^"\\]{0,100}")')
 _COMMA = re.compile(rb"[ \t\r\n]*,")
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+("?)|[\[\]{}]', re.DOTALL)
+_REST_OF_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+("?)', re.DOTALL)
 _CUT_NUMBER = re.compile(r"invalid (?:number|character) \(byte (\d+)\)$")
 _OPENING, _CLOSING = b"[", b"]"
+_QUOTE, _BRACKETS = ord('"'), b"[{"
 
 
 @attrs.frozen
@@ -80,6 +83,49 @@ def _ends_early(error: msgspec.DecodeError, text: bytes) -> bool:
     return "truncated" in str(error) or at_end
 
 
+class _RecordEnds:
+    """Follows strings and brackets to where the records of an array end.
+
+    Dearer than to guess, so only for bodies in which guessing fails: those whose records hold many
+    objects that begin like a record.
+
+    Args:
+        begin: Where the first record begins.
+
+    Attributes:
+        last: Where the last record that is whole ends; -1 while there is none.
+    """
+
+    def __init__(self, begin: int) -> None:
+        self._position = begin
+        self._depth = 0
+        self._is_in_string = False
+        self.last = -1
+
+    def advance(self, text: bytearray) -> None:
+        """Go on to the end of what is there."""
+        if self._is_in_string:
+            rest = _REST_OF_STRING.match(text, self._position)
+            self._position = rest.end() if rest is not None else len(text)
+            if rest is None or not rest[1]:
+                return
+            self._is_in_string = False
+        for token in _TOKEN.finditer(text, self._position):
+            self._position = token.end()
+            mark = text[token.start()]
+            if mark == _QUOTE:
+                self._is_in_string = not token[1]
+                if self._is_in_string:
+                    return
+            elif mark in _BRACKETS:
+                self._depth += 1
+            else:
+                self._depth -= 1
+                if self._depth == 0:
+                    self.last = token.start()
+        self._position = len(text)
+
+
 class Slicer:
     """Cuts one body; feed it every piece, then finish it.
 
@@ -94,6 +140,7 @@ class Slicer:
         self._enough = slice_bytes
         self._head = b""
         self._has_cut = False
+        self._ends: _RecordEnds | None = None
         self._buffer = bytearray()
 
     def feed(self, piece: bytes) -> list[bytes]:
@@ -108,9 +155,11 @@ class Slicer:
             cut = self._cut() if self._has_head() else None
             if cut is not None:
                 slices.append(cut)
-                self._enough = self._slice_bytes
-            elif self._enough >= LARGEST_RECORD:
-                raise DecodeError(f"no record ends within {self._enough} bytes", "result")
+                self._enough, self._ends = self._slice_bytes, None
+            elif len(self._buffer) >= LARGEST_RECORD:
+                raise DecodeError(f"no record ends within {LARGEST_RECORD} bytes", "result")
+            elif self._ends is not None:
+                break
             else:
                 # Looking again only after twice as much keeps the cost in proportion.
                 self._enough = 2 * self._enough
@@ -133,7 +182,8 @@ class Slicer:
                 return None
             begin = comma.end()
             del comma  # it keeps the buffer from shrinking
-        for end in self._possible_ends(begin):
+        ends = self._possible_ends(begin) if self._ends is None else iter(())
+        for end in chain(ends, self._followed_end(begin)):
             with memoryview(self._buffer) as view:
                 text = b"".join((_OPENING, view[begin : end + 1], _CLOSING))
             if self._proof(text):
@@ -142,6 +192,14 @@ class Slicer:
                 del self._buffer[: end + 1]
                 return text
         return None
+
+    def _followed_end(self, begin: int) -> Iterator[int]:
+        """Yield where the last whole record ends, found by following all that is before."""
+        if self._ends is None:
+            self._ends = _RecordEnds(begin)
+        self._ends.advance(self._buffer)
+        if self._ends.last >= 0:
+            yield self._ends.last
 
     def _possible_ends(self, begin: int) -> Iterator[int]:
         """Yield where the last whole record may end: before what looks like another's beginning.

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from itertools import islice
+from operator import attrgetter
 from time import perf_counter
 from typing import Any, Generic, TypeVar, cast
 
@@ -75,8 +76,10 @@ class Pipeline:
 
     async def close(self) -> None:
         """End all that is under way."""
-        await self.tasks.close()
-        await self.fetcher.close()
+        try:
+            await self.tasks.close()
+        finally:
+            await self.fetcher.close()
 
     def decoder(self, record_type: type[R]) -> RecordDecoder[R]:
         """Return the decoder of a record type, made once."""
@@ -243,10 +246,25 @@ class Delivery(Generic[R]):
         request, received = part.request, part.received
         with about(request, received.status, received.ray_id):
             batch = self._pipeline.decoder(request.endpoint.record_type).decode(text, index)
+            _check_owner(request, batch.records)
         for field in sorted(batch.missing - self._told_missing):
             self._told_missing.add(field)
             self._pipeline.observer(FieldMissing(**request.facts, field=field))
         return batch.records
+
+
+def _check_owner(request: Request[R], records: list[R]) -> None:
+    """Refuse records of another account: an answer to somebody else's request.
+
+    A response that comes late, or twice, on a connection that is used again would otherwise be
+    taken for the answer to the next request. Usage of a whole contract names no account.
+    """
+    owner = request.endpoint.owner
+    if owner is None:
+        return
+    strangers = set(map(attrgetter(owner), records)) - {None, request.scope_id}
+    if strangers:
+        raise DecodeError("the answer is about another account", "result")
 
 
 def _owned(records: list[R], chunk: DateChunk) -> list[R]:

@@ -22,6 +22,7 @@ class BatchedStream(AsyncIterator[Item], Generic[Item, Batch]):
 
     Iterate it once, with ``async for`` or by `batches`. Left early, it ends what is under way: at
     once when it is used as a context manager or `aclose` is called, else when it is let go of.
+    What was begun item by item goes on item by item: by batches, the rest of one would be lost.
     """
 
     def __init__(
@@ -29,16 +30,25 @@ class BatchedStream(AsyncIterator[Item], Generic[Item, Batch]):
     ) -> None:
         self._batches = batches
         self._items = items
+        self._is_by_item = False
 
     def __aiter__(self) -> AsyncIterator[Item]:  # noqa: PYI034 - see below
+        self._is_by_item = True
         # The generator itself, so that a step costs no call of ours.
         return self._items
 
     async def __anext__(self) -> Item:
+        self._is_by_item = True
         return await anext(self._items)
 
     def batches(self) -> AsyncIterator[Batch]:
-        """Yield the batches as they are decoded: never empty."""
+        """Yield the batches as they are decoded: never empty.
+
+        Raises:
+            ConfigurationError: If items were taken one by one before.
+        """
+        if self._is_by_item:
+            raise ConfigurationError("items were taken one by one: take the others likewise")
         return self._batches
 
     async def aclose(self) -> None:
@@ -86,8 +96,13 @@ class RecordStream(BatchedStream[R, list[R]]):
         super().__init__(batches, _one_by_one(batches))
 
     async def collect(self) -> list[R]:
-        """Return all records in one list, in memory."""
+        """Return all records in one list, in memory.
+
+        Raises:
+            ConfigurationError: If records were taken one by one before.
+            BillingError: What ended the stream.
+        """
         records: list[R] = []
-        async for batch in self._batches:
+        async for batch in self.batches():
             records += batch
         return records

@@ -20,6 +20,7 @@ _PIECE = 64 * 1024
 _GZIP_WBITS = 16 + zlib.MAX_WBITS
 _LOW_NIBBLE = 0x0F
 _ZLIB_METHOD = 8
+_ZSTD_WINDOW_LOG = 23
 
 
 Finder: TypeAlias = Callable[..., ModuleType | None]
@@ -90,13 +91,15 @@ class _Zlib:
 class _Zstd:
     def __init__(self, module: ModuleType) -> None:
         self._module = module
+        # RFC 9659: what may be sent needs no more memory than this.
+        self._options = {module.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
         self._stream: Any = None
 
     def inflate(self, data: bytes) -> Iterator[bytes]:
         piece = b""
-        while data or len(piece) == _PIECE:
-            if self._stream is None or (self._stream.eof and data):
-                self._stream = self._module.ZstdDecompressor()
+        while data or (len(piece) == _PIECE and not self._stream.eof):
+            if self._stream is None or self._stream.eof:
+                self._stream = self._module.ZstdDecompressor(options=self._options)
             try:
                 piece = self._stream.decompress(data, _PIECE)
             except self._module.ZstdError as error:

@@ -9,8 +9,15 @@ from http import HTTPStatus
 import attrs
 
 from cfbilling._concurrency import SMALL, Turns
-from cfbilling.errors import ApiError, BillingError, DecodeError, ErrorDetail, ResponseTooLarge
-from cfbilling.options import Clock, Limits
+from cfbilling.errors import (
+    ApiError,
+    BillingError,
+    DecodeError,
+    ErrorDetail,
+    ResponseTooLarge,
+    TransportError,
+)
+from cfbilling.options import Clock, Limits, Timeouts
 from cfbilling.protocol.endpoints import Endpoint
 from cfbilling.protocol.envelope import error_for, refusal_details
 from cfbilling.protocol.slices import Ending, Slicer
@@ -45,11 +52,37 @@ class Received:
     body_bytes: int
 
 
+class _Flow:
+    """How fast a body comes: one that trickles would hold its place for ever."""
+
+    def __init__(self, clock: Clock, timeouts: Timeouts) -> None:
+        self._clock = clock
+        self._least_rate = timeouts.least_rate
+        self._span = timeouts.rate_span
+        self._waited = 0.0
+        self._bytes = 0
+
+    async def read(self, exchange: Exchange) -> bytes:
+        began = self._clock.monotonic()
+        received = await exchange.read()
+        # Only the waiting counts: what we do with the bytes meanwhile is no fault of the peer.
+        self._waited += self._clock.monotonic() - began
+        self._bytes += len(received)
+        if self._waited >= self._span:
+            if self._bytes < self._least_rate * self._waited:
+                raise TransportError(f"the body comes too slowly ({self._least_rate:g} bytes/s)")
+            self._waited, self._bytes = 0.0, 0
+        return received
+
+
 class _Body:
     """The plain bytes of a response, counted as they come."""
 
-    def __init__(self, exchange: Exchange, codings: Codings, most_bytes: int, turns: Turns) -> None:
+    def __init__(
+        self, exchange: Exchange, codings: Codings, most_bytes: int, turns: Turns, flow: _Flow
+    ) -> None:
         self._exchange = exchange
+        self._flow = flow
         self._inflater = codings.inflater_for(exchange.headers.get("Content-Encoding"))
         self._most_bytes = most_bytes
         self._turns = turns
@@ -57,7 +90,7 @@ class _Body:
         self.body_bytes = 0
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
-        while received := await self._exchange.read():
+        while received := await self._flow.read(self._exchange):
             self.wire_bytes += len(received)
             for piece in self._inflater.inflate(received):
                 self.body_bytes += len(piece)
@@ -69,11 +102,11 @@ class _Body:
         self._inflater.finish()
 
 
-async def _refusal_body(exchange: Exchange, codings: Codings, turns: Turns) -> bytes:
+async def _refusal_body(exchange: Exchange, codings: Codings, turns: Turns, flow: _Flow) -> bytes:
     """Return what a refusal says, as far as it is sane; the status alone says enough."""
     text = bytearray()
     try:
-        body = _Body(exchange, codings, _LONGEST_REFUSAL, turns)
+        body = _Body(exchange, codings, _LONGEST_REFUSAL, turns, flow)
         async with aclosing(body.pieces()) as pieces:
             async for piece in pieces:
                 text += piece
@@ -103,14 +136,22 @@ class Receiver:
     Args:
         limits: How much is too much.
         turns: Whose work is shared with other tasks.
-        clock: The present moment, for a ``Retry-After`` that is a date.
+        clock: The present moment, and the time that is waited.
+        timeouts: How slowly a body may come.
 
     Attributes:
         accept_encoding: The header that asks for the codings that can be inflated.
     """
 
-    def __init__(self, limits: Limits, turns: Turns, clock: Clock) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        turns: Turns,
+        clock: Clock,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+    ) -> None:
         self._limits = limits
+        self._timeouts = timeouts
         self._turns = turns
         self._clock = clock
         self._codings = Codings()
@@ -139,12 +180,14 @@ class Receiver:
         """
         status, headers = exchange.status, exchange.headers
         ray_id = headers.get("cf-ray")
+        flow = _Flow(self._clock, self._timeouts)
         spool = self._room.spool()
         try:
             if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-                said = await _refusal_body(exchange, self._codings, self._turns)
+                said = await _refusal_body(exchange, self._codings, self._turns, flow)
                 raise self._refusal(exchange, refusal_details(said), endpoint)
-            body = _Body(exchange, self._codings, self._limits.max_response_bytes, self._turns)
+            most_bytes = self._limits.max_response_bytes
+            body = _Body(exchange, self._codings, most_bytes, self._turns, flow)
             ending = await _slice_into(spool, body, self._limits.slice_bytes)
             if not ending.envelope.success:
                 raise self._refusal(exchange, ending.envelope.details, endpoint)

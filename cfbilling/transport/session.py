@@ -23,6 +23,18 @@ from cfbilling.options import Timeouts
 __all__ = ["Exchange", "HttpSession", "checked_base_url", "map_exception"]
 
 _READ_BUFFER = 64 * 1024
+_LONGEST_QUEUE = 600.0
+"""Seconds that a request may wait for a connection in a pool that others use too."""
+
+_CREDENTIAL_HEADERS = (
+    "Authorization",
+    "Cookie",
+    "X-Auth-Email",
+    "X-Auth-Key",
+    "X-Auth-User-Service-Key",
+)
+_NETWORK_COOKIES = ("__cf", "_cf", "cf_")
+"""How the cookies begin that the vendor's network sets with any answer; they are no credentials."""
 
 
 def checked_base_url(base_url: str) -> str:
@@ -67,10 +79,13 @@ def _scrub(error: BaseException) -> None:
 
 
 def map_exception(error: BaseException) -> BillingError | None:
-    """Return our error for what aiohttp and the system raise, or ``None`` if it is not theirs.
+    """Return our error for what aiohttp, its tracing hooks and the system raise.
 
+    ``None`` for what is not about sending: our own errors, an end of the program or of its memory.
     Texts of theirs are not taken over: they can hold a proxy's password or a whole header.
     """
+    if not isinstance(error, Exception) or isinstance(error, BillingError | MemoryError):
+        return None
     _scrub(error)
     name = type(error).__name__
     match error:
@@ -95,26 +110,31 @@ def map_exception(error: BaseException) -> BillingError | None:
         case aiohttp.ClientError() | OSError():
             return TransportError(f"the connection failed ({name})")
         case _:
-            return None
+            return TransportError(f"the HTTP session cannot send this ({name})", transient=False)
 
 
-def _raise_mapped(error: BaseException) -> NoReturn:
+def _raise_mapped(error: Exception) -> NoReturn:
     mapped = map_exception(error)
     if mapped is None:
         raise error
-    raise mapped from error
+    mapped.__cause__ = error
+    # The frames of aiohttp hold the request's headers, and error trackers send frames on.
+    raise mapped.forget_frames() from error
 
 
 class Exchange:
     """One request and its response; an async context manager that frees the connection."""
 
-    def __init__(self, sending: Awaitable[aiohttp.ClientResponse]) -> None:
+    def __init__(self, sending: Awaitable[aiohttp.ClientResponse], patience: float) -> None:
         self._sending = sending
+        self._patience = patience
         self._response: aiohttp.ClientResponse | None = None
 
     async def __aenter__(self) -> Self:
         try:
-            self._response = await self._sending
+            # aiohttp's own timer ends with an interim response (1xx), so this is one of ours.
+            async with asyncio.timeout(self._patience):
+                self._response = await self._sending
         except Exception as error:  # noqa: BLE001 - sorted out by the one mapping
             _raise_mapped(error)
         return self
@@ -156,6 +176,18 @@ class Exchange:
         self._opened.close()
 
 
+def _check_borrowed(session: aiohttp.ClientSession, url: URL) -> None:
+    """Refuse a session whose own credentials would travel beside ours."""
+    if getattr(session, "auth", None) is not None:
+        raise ConfigurationError("session has a default auth: lend one without")
+    for name in _CREDENTIAL_HEADERS:
+        if name in session.headers:
+            raise ConfigurationError(f"session has a default header {name}: lend one without")
+    cookies = session.cookie_jar.filter_cookies(url)
+    if not all(name.startswith(_NETWORK_COOKIES) for name in cookies):
+        raise ConfigurationError("session has cookies for base_url: lend one without")
+
+
 class HttpSession:
     """An aiohttp session, ours or borrowed; only ours is closed.
 
@@ -184,13 +216,22 @@ class HttpSession:
             sock_connect=timeouts.connect,
             sock_read=timeouts.read,
         )
+        self._patience = timeouts.connect + timeouts.read
+        if borrowed is not None:
+            self._patience += _LONGEST_QUEUE
         self._connections = connections
         self._borrowed = borrowed
         self._trace_configs = list(trace_configs)
         self._session: aiohttp.ClientSession | None = borrowed
 
-    def open(self) -> None:
-        """Open a session of ours, unless one was lent. Needs a running event loop."""
+    def open(self, base_url: str) -> None:
+        """Open a session of ours, or look at the one that was lent. Needs a running event loop.
+
+        Raises:
+            ConfigurationError: If the lent session sends credentials of its own to *base_url*.
+        """
+        if self._borrowed is not None:
+            _check_borrowed(self._borrowed, URL(base_url))
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._connections),
@@ -223,5 +264,6 @@ class HttpSession:
                 auto_decompress=False,
                 read_bufsize=_READ_BUFFER,
                 timeout=self._timeout,
-            )
+            ),
+            self._patience,
         )

@@ -47,6 +47,35 @@ async def test_a_body_in_an_optional_coding_is_read(coding: str) -> None:
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd"])
+@pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 131_072, 655_360])
+def test_a_body_of_any_length_comes_to_its_end(coding: str, size: int) -> None:
+    """Also a body whose plain length is a multiple of a piece ends without an error."""
+    plain = Random(1).randbytes(size)
+    inflater = Codings().inflater_for(coding)
+    pieces = list(inflater.inflate(_compress(coding)(plain)))
+    inflater.finish()
+    assert plain == b"".join(pieces)
+
+
+@pytest.mark.parametrize(
+    ("window_log", "accepted"), [(20, True), (23, True), (24, False), (27, False)]
+)
+def test_a_zstd_window_is_bounded(window_log: int, *, accepted: bool) -> None:
+    """A body that would need more than 8 MiB to be inflated is refused (RFC 9659)."""
+    zstd = import_module("backports.zstd")
+    settings = {zstd.CompressionParameter.window_log: window_log}
+    packer = zstd.ZstdCompressor(options=settings)
+    body = packer.compress(b"x" * 100_000) + packer.flush()
+    inflater = Codings().inflater_for("zstd")
+    try:
+        found = b"".join(inflater.inflate(body))
+        inflater.finish()
+    except TransportError:
+        found = b""
+    assert (b"x" * 100_000 if accepted else b"") == found
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd"])
 @pytest.mark.parametrize("step", [1, 7, 4096, 10**9])
 def test_optional_codings_inflate_in_bounded_pieces(coding: str, step: int) -> None:
     """However the coded bytes arrive, the plain bytes come whole and in bounded pieces."""

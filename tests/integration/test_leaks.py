@@ -96,7 +96,7 @@ async def test_closing_the_client_ends_an_open_stream() -> None:
             stream = client.usage(sandbox.account_ids[0], START, END)
             await anext(stream)
         with pytest.raises(ConfigurationError, match="closed"):
-            await stream.collect()
+            _ = [record async for record in stream]
         del stream
 
 

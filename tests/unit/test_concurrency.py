@@ -1,4 +1,6 @@
 import asyncio
+import contextlib
+import gc
 
 import pytest
 
@@ -111,3 +113,49 @@ async def test_cancelling_the_one_who_waits_ends_the_task() -> None:
         await waiting
     assert (True, ["ended"]) == (task.cancelled(), log)
     await tasks.close()
+
+
+async def test_a_cancellation_swallowed_long_ago_is_none_of_ours() -> None:
+    """Who was cancelled before and went on is told that the client was closed."""
+    tasks = Tasks()
+
+    async def job() -> str:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+        with pytest.raises(ConfigurationError, match="closed"):
+            await outcome(tasks.start(asyncio.sleep(3600)))
+        return "told"
+
+    running = asyncio.ensure_future(job())
+    await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await tasks.close()
+    assert await running == "told"
+
+
+async def test_who_ends_tasks_may_be_cancelled() -> None:
+    """What tasks come to is looked at also when nobody waits any more: asyncio has no complaint."""
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    tasks, go_on = Tasks(), asyncio.Event()
+
+    async def stubborn() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await go_on.wait()
+            raise ZeroDivisionError
+
+    tasks.start(stubborn())
+    await asyncio.sleep(0)
+    closing = asyncio.ensure_future(tasks.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait((closing,))
+    go_on.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    gc.collect()
+    assert (True, []) == (closing.cancelled(), complaints)

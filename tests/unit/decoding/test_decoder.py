@@ -197,6 +197,16 @@ def test_text_that_looks_like_json_is_text(torment: str) -> None:
         ("2025-04-30T23:30:00.5-00:30", datetime(2025, 5, 1, microsecond=500000, tzinfo=UTC)),
         ("2014-03-01T12:21:59.3456Z", datetime(2014, 3, 1, 12, 21, 59, 345600, tzinfo=UTC)),
         ("2025-05-01T00:00:00.000000001Z", datetime(2025, 5, 1, tzinfo=UTC)),
+        ("2025-04-30T23:59:59.9999999Z", datetime(2025, 4, 30, 23, 59, 59, 999999, tzinfo=UTC)),
+        ("2025-04-30T23:59:59.99999949Z", datetime(2025, 4, 30, 23, 59, 59, 999999, tzinfo=UTC)),
+        (
+            "2025-05-01T01:59:59.9999999+02:00",
+            datetime(2025, 4, 30, 23, 59, 59, 999999, tzinfo=UTC),
+        ),
+        ("9999-12-31T23:59:59.9999999Z", datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)),
+        ("2025-06-30T23:59:60Z", datetime(2025, 6, 30, 23, 59, 59, 999999, tzinfo=UTC)),
+        ("2025-06-30T23:59:60.25Z", datetime(2025, 6, 30, 23, 59, 59, 999999, tzinfo=UTC)),
+        ("2025-07-01T01:59:60+02:00", datetime(2025, 6, 30, 23, 59, 59, 999999, tzinfo=UTC)),
     ],
 )
 @pytest.mark.parametrize("way", WAYS)

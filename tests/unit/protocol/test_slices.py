@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfbilling.errors import DecodeError, TransportError
-from cfbilling.protocol.slices import LARGEST_RECORD, Ending, Slicer, is_json
+from cfbilling.protocol.slices import LARGEST_RECORD, Ending, Slicer, _RecordEnds, is_json
 from tests.unit.strategies import TORMENTS, cut_up, outcome_of
 
 texts = st.one_of(st.text(max_size=8), st.sampled_from(TORMENTS))
@@ -327,3 +327,32 @@ def test_a_message_is_not_the_body() -> None:
         cut([b'{"success":true,"errors":["31337\xff"],"result":[]}'], 10**6)
     assert "31337" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("alike", [1, 60, 3000])
+def test_records_may_hold_objects_that_begin_like_records(alike: int) -> None:
+    """A long body is cut also where its records are full of what looks like another's beginning."""
+    row = {"a": '\\"}{[', "tags": [{"a": "x"}] * alike, "z": {"a": {"a": 1}}}
+    rows = [row] * (2 * LARGEST_RECORD // len(json.dumps(row)))
+    body = json.dumps({"result": rows, "success": True}).encode()
+    pieces = [body[begin : begin + 65_536] for begin in range(0, len(body), 65_536)]
+    counted = Counted()
+    slices, ending = cut(pieces, 65_536, counted)
+    assert ending.is_array
+    assert rows == joined(slices)
+    assert max(map(len, slices)) <= 4 * 65_536
+    assert counted.proven <= 40 * len(body)
+
+
+@given(st.lists(values, max_size=20), st.data())
+def test_the_ends_of_records_are_found_by_following(rows: list[Any], data: st.DataObject) -> None:
+    """However the text arrives, the end that is found is the end of a record."""
+    text = ",".join(json.dumps({"k": row}) for row in rows) + "]"
+    ends = _RecordEnds(0)
+    arrived = bytearray()
+    for piece in data.draw(cut_up(text.encode())):
+        arrived += piece
+        ends.advance(arrived)
+        found = json.loads(f"[{arrived[: ends.last + 1].decode()}]")
+        assert [{"k": row} for row in rows[: len(found)]] == found
+    assert len(rows) == len(json.loads(f"[{text[: ends.last + 1]}]"))

@@ -2,7 +2,9 @@ import asyncio
 import socket
 import ssl
 import traceback
+import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -14,6 +16,7 @@ from cfbilling.errors import ConfigurationError, TransportError
 from cfbilling.options import Timeouts
 from cfbilling.transport.session import HttpSession, checked_base_url, map_exception
 
+API = "https://api.example.com"
 SECRET = "Hunter2"
 
 
@@ -95,15 +98,17 @@ def test_a_mapped_error_says_what_happened(error: BaseException, words: str) -> 
     assert SECRET not in str(mapped) + repr(mapped)
 
 
+@pytest.mark.parametrize("error", [TypeError(SECRET), ValueError(SECRET), KeyError(SECRET)])
+def test_what_hooks_and_sessions_raise_is_mapped_and_lasts(error: Exception) -> None:
+    """Whatever else sending raises is ours as well, and no other attempt is made."""
+    mapped = map_exception(error)
+    assert isinstance(mapped, TransportError)
+    assert (False, False) == (mapped.transient, SECRET in str(mapped))
+
+
 @pytest.mark.parametrize(
     "error",
     [
-        TypeError(),
-        ValueError(),
-        KeyError(),
-        RuntimeError(),
-        AssertionError(),
-        AttributeError(),
         MemoryError(),
         asyncio.CancelledError(),
         KeyboardInterrupt(),
@@ -111,7 +116,7 @@ def test_a_mapped_error_says_what_happened(error: BaseException, words: str) -> 
     ],
 )
 def test_what_is_not_theirs_is_left_alone(error: BaseException) -> None:
-    """Programming errors, cancellation and our own errors are not mapped."""
+    """Cancellation, an end of the program and our own errors are not mapped."""
     assert map_exception(error) is None
 
 
@@ -216,9 +221,41 @@ async def test_a_borrowed_session_stays_open() -> None:
     """Closing leaves a session alone that was lent."""
     async with aiohttp.ClientSession() as lent:
         session = HttpSession("test", Timeouts(), 1, borrowed=lent)
-        session.open()
+        session.open(API)
         await session.close()
         assert lent.closed is False
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"auth": ("a", SECRET)}, "auth"),
+        ({"headers": {"authorization": SECRET}}, "Authorization"),
+        ({"headers": {"x-auth-key": SECRET}}, "X-Auth-Key"),
+        ({"headers": {"Cookie": SECRET}}, "Cookie"),
+        ({"cookies": {"session": SECRET}}, "cookies"),
+    ],
+)
+async def test_a_session_with_credentials_of_its_own_is_refused(
+    settings: dict[str, Any], named: str
+) -> None:
+    """What a lent session would send beside our credential is named, and not shown."""
+    with warnings.catch_warnings():
+        # Newer releases of aiohttp announce the end of default auth.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        if "auth" in settings:
+            settings = {"auth": aiohttp.BasicAuth(*settings["auth"])}
+        lending = aiohttp.ClientSession(**settings)
+    async with lending as lent:
+        with pytest.raises(ConfigurationError, match=named) as caught:
+            HttpSession("test", Timeouts(), 1, borrowed=lent).open(API)
+    assert SECRET not in str(caught.value)
+
+
+async def test_the_cookies_of_the_vendor_s_network_are_no_credentials() -> None:
+    """A session that the service has answered before may be lent again."""
+    async with aiohttp.ClientSession(cookies={"__cf_bm": "x", "_cfuvid": "y"}) as lent:
+        HttpSession("test", Timeouts(), 1, borrowed=lent).open(API)
 
 
 async def test_a_session_that_is_not_open_says_so() -> None:
@@ -226,7 +263,7 @@ async def test_a_session_that_is_not_open_says_so() -> None:
     session = HttpSession("test", Timeouts(), 1)
     with pytest.raises(ConfigurationError, match="closed"):
         session.get("https://example.com", {})
-    session.open()
+    session.open(API)
     await session.close()
     await session.close()
     with pytest.raises(ConfigurationError, match="closed"):
