@@ -24,7 +24,7 @@ from cfbilling.errors import (
 from cfbilling.options import Clock, RetryPolicy, Timeouts
 from cfbilling.progress import Stats
 from cfbilling.protocol.splitter import split_range
-from cfbilling.records import BillingProfile, PaygoRecord, UsageRecord
+from cfbilling.records import BillingProfile, Column, PaygoRecord, Record, UsageRecord
 from cfbilling.streams.fan_out import FanOutStream
 from cfbilling.streams.record_stream import RecordStream
 
@@ -38,6 +38,7 @@ __all__ = [
     "BillingError",
     "BillingProfile",
     "Clock",
+    "Column",
     "ConfigurationError",
     "Credentials",
     "DateChunk",
@@ -50,6 +51,7 @@ __all__ = [
     "PaygoRecord",
     "PermissionDenied",
     "RateLimited",
+    "Record",
     "RecordStream",
     "ResponseTooLarge",
     "RetryPolicy",
