@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.figures import Figure, Setup, at_most
 from benchmarks.servers import Work
 from cfbilling import ApiToken, BillingClient
-from cfbilling.cli.commands import commands
+from cfbilling.cli.program import program
 
 __all__ = ["spreadsheet"]
 
@@ -34,7 +34,7 @@ def _write(work: Work, file: Path) -> None:
     arguments = ["usage", work.account_id, "--from", work.start, "--to", work.end]
     arguments += ["--base-url", work.base_url, "--format", "csv", "-o", str(file), "--quiet"]
     with contextlib.suppress(SystemExit):
-        commands.main(arguments, standalone_mode=False)
+        program.main(arguments, standalone_mode=False)
 
 
 def _seconds(act: Callable[[], object]) -> float:

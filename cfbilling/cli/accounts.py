@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 
 from cfbilling import ApiToken, ConfigurationError, Credentials, credentials_from_env
-from cfbilling.cli.exits import AUTHENTICATION, CommandError
+from cfbilling.cli.exit_codes import AUTHENTICATION, CommandError
 
 __all__ = ["Accounts", "accounts_of", "credentials_of", "lines_of"]
 

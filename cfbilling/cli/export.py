@@ -19,13 +19,13 @@ from cfbilling import (
     UsageRecord,
 )
 from cfbilling.cli.accounts import Accounts
-from cfbilling.cli.bar import Talk, watching
-from cfbilling.cli.columns import RecordType
-from cfbilling.cli.connecting import Connection
-from cfbilling.cli.exits import code_of_all, complain
-from cfbilling.cli.formats import Format, FormatChoice, format_of
+from cfbilling.cli.connection import Connection
+from cfbilling.cli.date_range import Range
+from cfbilling.cli.exit_codes import code_of_all, complain
+from cfbilling.cli.formats.choice import Format, FormatChoice, format_of
+from cfbilling.cli.formats.columns import RecordType
 from cfbilling.cli.output import Output, opened
-from cfbilling.cli.ranges import Range
+from cfbilling.cli.progress_bar import Talk, watching
 
 __all__ = ["Endpoint", "Export", "Question", "batches_of", "run_export"]
 

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import click
 
 from cfbilling.cli.accounts import Accounts, accounts_of, lines_of
-from cfbilling.cli.bar import Talk
-from cfbilling.cli.connecting import Connection
-from cfbilling.cli.exits import CommandError
-from cfbilling.cli.formats import FORMATS, FormatChoice
-from cfbilling.cli.ranges import Range, range_of
+from cfbilling.cli.connection import Connection
+from cfbilling.cli.date_range import Range, range_of
+from cfbilling.cli.exit_codes import CommandError
+from cfbilling.cli.formats.choice import FORMATS, FormatChoice
+from cfbilling.cli.progress_bar import Talk
 
 __all__ = [
     "accounts_from",

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from cfbilling.cli.exits import OUTPUT, CommandError
+from cfbilling.cli.exit_codes import OUTPUT, CommandError
 
 __all__ = ["Output", "ReplacedFile", "Stream", "opened", "write_whole"]
 

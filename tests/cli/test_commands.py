@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from cfbilling.cli.accounts import accounts_of
-from cfbilling.cli.exits import CommandError
-from cfbilling.cli.ranges import range_of
+from cfbilling.cli.date_range import range_of
+from cfbilling.cli.exit_codes import CommandError
 from cfbilling.sandbox import Fault
 from tests.cli.shell import COMMAND, Shell, serving
 
@@ -223,7 +223,7 @@ def test_quiet_is_quiet(shell: Shell, account: str, tmp_path: Path) -> None:
 def test_a_terminal_is_not_controlled_by_data() -> None:
     """What the service sends moves no cursor."""
     from cfbilling import UsageRecord  # noqa: PLC0415 - beside its only use
-    from cfbilling.cli.tables import TableFormat  # noqa: PLC0415 - likewise
+    from cfbilling.cli.formats.table import TableFormat  # noqa: PLC0415 - likewise
 
     shape = TableFormat(UsageRecord, with_account=False)
     assert b"\x1b" not in shape.rows("a", [UsageRecord(x_zone_name="\x1b[2J\nevil")])

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cfbilling import BillingProfile, PaygoRecord, UsageRecord
-from cfbilling.cli.csv_format import CsvFormat
+from cfbilling.cli.formats.csv import CsvFormat
 from tests.cli.shell import Shell
 
 JANUARY = date(2025, 1, 1), date(2025, 2, 1)

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]  # likewise
 import pytest
 
 from cfbilling import UsageRecord
-from cfbilling.cli.exits import CommandError
-from cfbilling.cli.parquet import ParquetFormat
+from cfbilling.cli.exit_codes import CommandError
+from cfbilling.cli.formats.parquet import ParquetFormat
 from tests.cli.shell import Shell
 
 JANUARY = date(2025, 1, 1), date(2025, 2, 1)

@@ -13,8 +13,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from cfbilling import UsageRecord
-from cfbilling.cli.exits import CommandError
-from cfbilling.cli.totals import DIMENSIONS, Totals
+from cfbilling.cli.exit_codes import CommandError
+from cfbilling.cli.report.totals import DIMENSIONS, Totals
 from tests.cli.shell import Shell
 
 QUARTER = date(2025, 1, 1), date(2025, 4, 1)
@@ -165,9 +165,9 @@ def test_the_picture_is_svg_with_each_days_cost(shell: Shell, account: str, tmp_
 
 def test_names_cannot_inject(tmp_path: Path) -> None:
     """A name with markup in it is text on the page and in the picture."""
-    from cfbilling.cli.chart import chart_of  # noqa: PLC0415 - beside its only use
-    from cfbilling.cli.page import Report, page  # noqa: PLC0415 - likewise
-    from cfbilling.cli.totals import Row  # noqa: PLC0415 - likewise
+    from cfbilling.cli.report.chart import chart_of  # noqa: PLC0415 - beside its only use
+    from cfbilling.cli.report.page import Report, page  # noqa: PLC0415 - likewise
+    from cfbilling.cli.report.totals import Row  # noqa: PLC0415 - likewise
 
     evil = "<script>alert(1)</script>\x1b[2J"
     row = Row(evil, {"USD": Decimal(1)}, {"GB": Decimal(1)}, 1)

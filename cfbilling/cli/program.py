@@ -9,8 +9,11 @@ from typing import Any
 import click
 
 from cfbilling import BillingError, __version__
-from cfbilling.cli.check import run_check
-from cfbilling.cli.demo import run_demo
+from cfbilling.cli.commands.check import run_check
+from cfbilling.cli.commands.demo import run_demo
+from cfbilling.cli.commands.profile import run_profile
+from cfbilling.cli.commands.report import Reporting, run_report
+from cfbilling.cli.commands.sandbox import Served, quota_of, run_sandbox
 from cfbilling.cli.export import Endpoint, Export, Question, run_export
 from cfbilling.cli.options import (
     accounts_from,
@@ -24,19 +27,16 @@ from cfbilling.cli.options import (
     talk_from,
     talk_options,
 )
-from cfbilling.cli.profile import run_profile
-from cfbilling.cli.report import Reporting, run_report
-from cfbilling.cli.running import run
-from cfbilling.cli.serving import Served, quota_of, run_sandbox
-from cfbilling.cli.totals import DIMENSIONS, Dimension
+from cfbilling.cli.process import run
+from cfbilling.cli.report.totals import DIMENSIONS, Dimension
 from cfbilling.sandbox import Revision
 
-__all__ = ["commands"]
+__all__ = ["program"]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cfbilling")
-def commands() -> None:
+def program() -> None:
     """Cloudflare billing and usage data, in a file, a table or a picture.
 
     The credential comes from CLOUDFLARE_API_TOKEN, or CLOUDFLARE_EMAIL with CLOUDFLARE_API_KEY,
@@ -69,7 +69,7 @@ async def _export(endpoint: Endpoint, ids: tuple[str, ...], given: dict[str, Any
     )
 
 
-@commands.command()
+@program.command()
 @many_accounts
 @range_options
 @click.option("--metric", metavar="M", help="Only this billable metric.")
@@ -86,7 +86,7 @@ def usage(account: tuple[str, ...], **given: Any) -> None:
     run(_export("usage", account, given))
 
 
-@commands.command("org-usage")
+@program.command("org-usage")
 @click.argument("organization")
 @range_options
 @click.option("--metric", metavar="M", help="Only this billable metric.")
@@ -105,7 +105,7 @@ def org_usage(organization: str, **given: Any) -> None:
     run(_export("organization_usage", (organization,), given))
 
 
-@commands.command()
+@program.command()
 @many_accounts
 @range_options
 @click.option("--beta", is_flag=True, help="Ask the beta endpoint, which sends fewer fields.")
@@ -125,7 +125,7 @@ def paygo(account: tuple[str, ...], *, beta: bool, **given: Any) -> None:
     run(_export("paygo_usage_beta" if beta else "paygo_usage", account, given))
 
 
-@commands.command()
+@program.command()
 @click.argument("account")
 @format_options("table", "ndjson", "csv")
 @connection_options
@@ -139,7 +139,7 @@ def profile(account: str, **given: Any) -> None:
     run(run_profile(account, connection_from(given), choice_from(given), given["output"]))
 
 
-@commands.command()
+@program.command()
 @many_accounts
 @range_options
 @click.option("--metric", metavar="M", help="Only this billable metric.")
@@ -186,7 +186,7 @@ def report(
     run(report_them())
 
 
-@commands.command()
+@program.command()
 @click.argument("account", required=False)
 @click.option("--organization", metavar="ID", help="Try the endpoint for organizations too.")
 @connection_options
@@ -203,7 +203,7 @@ def check(account: str | None, organization: str | None, **given: Any) -> None:
     run(run_check(account, organization, connection_from(given)))
 
 
-@commands.command()
+@program.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; any by default.")
 @click.option("--accounts", type=click.IntRange(min=1), default=3, show_default=True)
@@ -237,7 +237,7 @@ def sandbox(*, quota: str, revision: Revision, **given: Any) -> None:
     run(serve())
 
 
-@commands.command()
+@program.command()
 @click.option(
     "--live",
     is_flag=True,

@@ -8,11 +8,11 @@ from typing import Protocol
 
 import attrs
 
-from cfbilling.cli.columns import Record, RecordType
-from cfbilling.cli.csv_format import CsvFormat
-from cfbilling.cli.exits import CommandError
-from cfbilling.cli.ndjson import NdjsonFormat
-from cfbilling.cli.tables import TableFormat
+from cfbilling.cli.exit_codes import CommandError
+from cfbilling.cli.formats.columns import Record, RecordType
+from cfbilling.cli.formats.csv import CsvFormat
+from cfbilling.cli.formats.ndjson import NdjsonFormat
+from cfbilling.cli.formats.table import TableFormat
 
 __all__ = ["FORMATS", "Format", "FormatChoice", "format_of"]
 
@@ -76,7 +76,7 @@ def format_of(
 
 def _parquet(record_type: RecordType, *, with_account: bool, scale: int | None) -> Format:
     try:
-        from cfbilling.cli.parquet import ParquetFormat  # noqa: PLC0415 - needs the extra
+        from cfbilling.cli.formats.parquet import ParquetFormat  # noqa: PLC0415 - needs the extra
     except ImportError as error:
         if error.name is None or error.name.partition(".")[0] != "pyarrow":
             raise

@@ -14,8 +14,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from cfbilling.cli.columns import Column, Record, RecordType, columns_of, json_of, rfc3339
-from cfbilling.cli.plain import plain_number
+from cfbilling.cli.formats.columns import Column, Record, RecordType, columns_of, json_of, rfc3339
+from cfbilling.cli.plain_text import plain_number
 
 __all__ = ["CsvFormat", "header_of"]
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import attrs
 
-from cfbilling.cli.amounts import money, quantities, share
-from cfbilling.cli.chart import PALETTE_CSS, Chart
-from cfbilling.cli.plain import plain, plain_number
-from cfbilling.cli.totals import Row
+from cfbilling.cli.plain_text import plain, plain_number
+from cfbilling.cli.report.amounts import money, quantities, share
+from cfbilling.cli.report.chart import PALETTE_CSS, Chart
+from cfbilling.cli.report.totals import Row
 
 __all__ = ["Report", "page"]
 
@@ -152,4 +152,4 @@ def page(report: Report, charts: Sequence[Chart]) -> bytes:
 
 
 def _asset(name: str) -> str:
-    return resources.files("cfbilling.cli").joinpath(name).read_text("utf-8")
+    return resources.files("cfbilling.cli.report").joinpath(name).read_text("utf-8")

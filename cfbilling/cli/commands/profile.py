@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cfbilling import BillingProfile
 from cfbilling.cli.accounts import credentials_of
-from cfbilling.cli.connecting import Connection
-from cfbilling.cli.exits import OK
-from cfbilling.cli.formats import FormatChoice, format_of
+from cfbilling.cli.connection import Connection
+from cfbilling.cli.exit_codes import OK
+from cfbilling.cli.formats.choice import FormatChoice, format_of
 from cfbilling.cli.output import opened
 
 __all__ = ["run_profile"]

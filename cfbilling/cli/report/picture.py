@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from cfbilling.cli.chart import PALETTE_CSS, Chart
+from cfbilling.cli.report.chart import PALETTE_CSS, Chart
 
 __all__ = ["picture"]
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cfbilling import ApiToken, BillingClient, ConfigurationError, UsageRecord
-from cfbilling.cli.amounts import money, quantities
+from cfbilling.cli.report.amounts import money, quantities
 from cfbilling.progress import Progress
 from cfbilling.sandbox import Fault, Sandbox
 

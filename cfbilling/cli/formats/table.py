@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from rich.cells import cell_len
 
 from cfbilling import BillingProfile, PaygoRecord, UsageRecord
-from cfbilling.cli.columns import Record, RecordType
-from cfbilling.cli.plain import plain, plain_number
+from cfbilling.cli.formats.columns import Record, RecordType
+from cfbilling.cli.plain_text import plain, plain_number
 
 __all__ = ["TableFormat"]
 

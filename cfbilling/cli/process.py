@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from typing import Any, NoReturn
 
 from cfbilling import BillingError
-from cfbilling.cli.exits import (
+from cfbilling.cli.exit_codes import (
     INTERRUPTED,
     OK,
     OUTPUT,

@@ -13,7 +13,7 @@ from cfbilling import (
     RateLimited,
     ServerError,
 )
-from cfbilling.cli.plain import plain
+from cfbilling.cli.plain_text import plain
 
 __all__ = [
     "AUTHENTICATION",

@@ -11,14 +11,14 @@ from rich.console import Console
 from rich.table import Table
 
 from cfbilling import AccountFailure, UsageRecord
-from cfbilling.cli.amounts import money, quantities, share
-from cfbilling.cli.bar import Talk, watching
-from cfbilling.cli.connecting import Connection
-from cfbilling.cli.exits import CommandError, code_of_all, complain
+from cfbilling.cli.connection import Connection
+from cfbilling.cli.exit_codes import CommandError, code_of_all, complain
 from cfbilling.cli.export import Question, batches_of
 from cfbilling.cli.output import write_whole
-from cfbilling.cli.plain import plain, plain_number
-from cfbilling.cli.totals import Dimension, Row, Totals
+from cfbilling.cli.plain_text import plain, plain_number
+from cfbilling.cli.progress_bar import Talk, watching
+from cfbilling.cli.report.amounts import money, quantities, share
+from cfbilling.cli.report.totals import Dimension, Row, Totals
 
 __all__ = ["Reporting", "run_report"]
 
@@ -89,7 +89,7 @@ async def _added_up(reporting: Reporting) -> tuple[Totals, list[AccountFailure]]
 
 def _need_charts() -> None:
     try:
-        import cfbilling.cli.chart  # noqa: F401, PLC0415 - needs the extra
+        import cfbilling.cli.report.chart  # noqa: F401, PLC0415 - needs the extra
     except ImportError as error:
         if error.name is None or error.name.partition(".")[0] != "pygal":
             raise
@@ -136,9 +136,9 @@ async def _write(
 ) -> None:
     if not (reporting.html or reporting.svg):
         return
-    from cfbilling.cli.chart import chart_of  # noqa: PLC0415 - needs the extra
-    from cfbilling.cli.page import Report, page  # noqa: PLC0415 - likewise
-    from cfbilling.cli.picture import picture  # noqa: PLC0415 - likewise
+    from cfbilling.cli.report.chart import chart_of  # noqa: PLC0415 - needs the extra
+    from cfbilling.cli.report.page import Report, page  # noqa: PLC0415 - likewise
+    from cfbilling.cli.report.picture import picture  # noqa: PLC0415 - likewise
 
     charts = [chart_of(currency, totals.daily[currency]) for currency in sorted(totals.daily)]
     if reporting.html:

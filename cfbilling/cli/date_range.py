@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import attrs
 
-from cfbilling.cli.exits import CommandError
+from cfbilling.cli.exit_codes import CommandError
 
 __all__ = ["Range", "range_of"]
 

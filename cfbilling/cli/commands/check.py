@@ -17,9 +17,9 @@ from rich.table import Table
 
 from cfbilling import ApiToken, AuthenticationError, BillingClient, BillingError, Credentials
 from cfbilling.cli.accounts import credentials_of
-from cfbilling.cli.connecting import Connection
-from cfbilling.cli.exits import AUTHENTICATION, OK, REFUSED, CommandError, code_of
-from cfbilling.cli.plain import plain
+from cfbilling.cli.connection import Connection
+from cfbilling.cli.exit_codes import AUTHENTICATION, OK, REFUSED, CommandError, code_of
+from cfbilling.cli.plain_text import plain
 
 __all__ = ["Probe", "run_check"]
 

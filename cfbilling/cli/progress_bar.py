@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from cfbilling.cli.plain import plain
+from cfbilling.cli.plain_text import plain
 from cfbilling.events import Event, FieldMissing, QuotaPaused
 from cfbilling.progress import Progress
 

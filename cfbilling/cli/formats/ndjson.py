@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cfbilling.cli.columns import Record, json_of
+from cfbilling.cli.formats.columns import Record, json_of
 
 __all__ = ["NdjsonFormat"]
 

@@ -9,7 +9,7 @@ import signal
 
 import attrs
 
-from cfbilling.cli.exits import NETWORK, OK, CommandError
+from cfbilling.cli.exit_codes import NETWORK, OK, CommandError
 from cfbilling.sandbox import Revision, Sandbox
 
 __all__ = ["Served", "quota_of", "run_sandbox"]

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import attrs
 
 from cfbilling import UsageRecord
-from cfbilling.cli.exits import OUTPUT, CommandError
+from cfbilling.cli.exit_codes import OUTPUT, CommandError
 
 __all__ = ["DIMENSIONS", "Dimension", "Row", "Totals", "exact_sum"]
 

@@ -11,9 +11,9 @@ from xml.etree import ElementTree as ET
 import attrs
 import pygal  # type: ignore[import-untyped]  # pygal has no types
 
-from cfbilling.cli.amounts import money
-from cfbilling.cli.plain import plain
-from cfbilling.cli.totals import exact_sum
+from cfbilling.cli.plain_text import plain
+from cfbilling.cli.report.amounts import money
+from cfbilling.cli.report.totals import exact_sum
 
 __all__ = ["PALETTE_CSS", "Chart", "chart_of"]
 

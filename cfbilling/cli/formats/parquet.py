@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow has no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # likewise
 
-from cfbilling.cli.columns import Column, Record, RecordType, columns_of, json_of
-from cfbilling.cli.exits import OUTPUT, CommandError
+from cfbilling.cli.exit_codes import OUTPUT, CommandError
+from cfbilling.cli.formats.columns import Column, Record, RecordType, columns_of, json_of
 
 __all__ = ["MOST_DIGITS", "ParquetFormat"]
 
