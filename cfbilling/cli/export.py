@@ -22,8 +22,8 @@ from cfbilling.cli.accounts import Accounts
 from cfbilling.cli.connection import Connection
 from cfbilling.cli.date_range import Range
 from cfbilling.cli.exit_codes import code_of_all, complain
-from cfbilling.cli.formats.choice import Format, FormatChoice, format_of
-from cfbilling.cli.formats.columns import RecordType
+from cfbilling.cli.formats.choice import FormatChoice, format_of
+from cfbilling.cli.formats.format import Format
 from cfbilling.cli.output import Output, opened
 from cfbilling.cli.progress_bar import Talk, watching
 
@@ -51,7 +51,7 @@ class Question:
     metric: str | None = None
 
     @property
-    def record_type(self) -> RecordType:
+    def record_type(self) -> type[PaygoRecord | UsageRecord]:
         """What the answer's records are."""
         return PaygoRecord if self.endpoint.startswith("paygo") else UsageRecord
 

@@ -1,39 +1,22 @@
-"""What all formats have in common: records in, bytes out, piece by piece."""
+"""Which format: what the options say, or else the name of the file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import PurePath
-from typing import Protocol
 
 import attrs
 
+from cfbilling import Record
 from cfbilling.cli.exit_codes import CommandError
-from cfbilling.cli.formats.columns import Record, RecordType
 from cfbilling.cli.formats.csv import CsvFormat
+from cfbilling.cli.formats.format import Format
 from cfbilling.cli.formats.ndjson import NdjsonFormat
 from cfbilling.cli.formats.table import TableFormat
 
-__all__ = ["FORMATS", "Format", "FormatChoice", "format_of"]
+__all__ = ["FORMATS", "FormatChoice", "format_of"]
 
 FORMATS = ("table", "ndjson", "csv", "parquet")
 _SUFFIXES = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet"}
-
-
-class Format(Protocol):
-    """Turns records into the bytes of a file."""
-
-    def begin(self) -> bytes:
-        """Return what comes before the first record."""
-        ...
-
-    def rows(self, account_id: str, records: Sequence[Record]) -> bytes:
-        """Return what is to be written for these records of an account."""
-        ...
-
-    def finish(self) -> bytes:
-        """Return what comes after the last record."""
-        ...
 
 
 @attrs.frozen
@@ -52,7 +35,7 @@ class FormatChoice:
 
 
 def format_of(
-    choice: FormatChoice, path: str | None, record_type: RecordType, *, with_account: bool
+    choice: FormatChoice, path: str | None, record_type: type[Record], *, with_account: bool
 ) -> Format:
     """Return the format that was asked for, or that the file's name says.
 
@@ -74,7 +57,7 @@ def format_of(
     raise CommandError(f"--format is needed: {path} does not say it by its name")
 
 
-def _parquet(record_type: RecordType, *, with_account: bool, scale: int | None) -> Format:
+def _parquet(record_type: type[Record], *, with_account: bool, scale: int | None) -> Format:
     try:
         from cfbilling.cli.formats.parquet import ParquetFormat  # noqa: PLC0415 - needs the extra
     except ImportError as error:

@@ -14,10 +14,11 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from cfbilling.cli.formats.columns import Column, Record, RecordType, columns_of, json_of, rfc3339
+from cfbilling import Column, Record
+from cfbilling.cli.formats.format import part_json
 from cfbilling.cli.plain_text import plain_number
 
-__all__ = ["CsvFormat", "header_of"]
+__all__ = ["CsvFormat"]
 
 _MOST_REMEMBERED = 20_000
 _FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
@@ -53,6 +54,15 @@ class _Remembered(dict[Any, str]):
         return list(map(self.__getitem__, values))
 
 
+def _moments(record_type: type[Record], name: str) -> Cells:
+    def cell(moment: datetime) -> str:
+        # How the wire has a moment is the record's to say; it is asked once for each of them.
+        fields: Any = {name: moment}
+        return str(record_type(**fields).to_wire()[record_type.wire_names[name]])
+
+    return _Remembered(cell).cells
+
+
 def _numbers(values: Sequence[Decimal | None]) -> Sequence[str]:
     # Not remembered: 1.0 and 1.00 are equal as keys, but not to the last digit.
     texts = list(map(str, values))
@@ -73,7 +83,7 @@ def _truths(values: Sequence[bool | None]) -> Sequence[str]:
 
 
 def _json_cell(value: object) -> str:
-    return _quoted(json_of(value).decode())
+    return _quoted(part_json(value))
 
 
 def _objects(values: Sequence[object]) -> Sequence[str]:
@@ -91,14 +101,14 @@ class CsvFormat:
     """
 
     def __init__(
-        self, record_type: RecordType, *, with_account: bool, spreadsheet_safe: bool
+        self, record_type: type[Record], *, with_account: bool, spreadsheet_safe: bool
     ) -> None:
-        self._columns = columns_of(record_type)
+        self._columns = record_type.columns
         self._with_account = with_account
         quote = _harmless if spreadsheet_safe else _quoted
         text = _Remembered(quote)
         kinds: dict[type, Cells] = {
-            datetime: _Remembered(rfc3339).cells,
+            str: text.cells,
             Decimal: _numbers,
             bool: _truths,
             dict: _objects,
@@ -114,12 +124,13 @@ class CsvFormat:
             if kind is str and len(names) > 1:
                 self._parts.append((attrgetter(*names), _Remembered(run_of_texts).cells))
             else:
-                cells = text.cells if kind is str else kinds[kind]
-                self._parts += [(attrgetter(name), cells) for name in names]
+                for name in names:
+                    cells = _moments(record_type, name) if kind is datetime else kinds[kind]
+                    self._parts.append((attrgetter(name), cells))
 
     def begin(self) -> bytes:
         """Return the header."""
-        return (",".join(header_of(self._columns, with_account=self._with_account)) + "\n").encode()
+        return (",".join(_header(self._columns, with_account=self._with_account)) + "\n").encode()
 
     def rows(self, account_id: str, records: Sequence[Record]) -> bytes:
         """Return one row for each record."""
@@ -134,7 +145,7 @@ class CsvFormat:
         return b""
 
 
-def header_of(columns: Sequence[Column], *, with_account: bool) -> list[str]:
+def _header(columns: Sequence[Column], *, with_account: bool) -> list[str]:
     """Return the names of all columns."""
     names = [column.wire_name for column in columns]
     return [*(["AccountId"] if with_account else []), *names, "extra"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cfbilling.cli.formats.columns import Record, json_of
+from cfbilling import Record
 
 __all__ = ["NdjsonFormat"]
 
@@ -18,7 +18,7 @@ class NdjsonFormat:
 
     def rows(self, account_id: str, records: Sequence[Record]) -> bytes:  # noqa: ARG002 - the wire's objects get nothing added
         """Return one line for each record."""
-        return b"".join([json_of(record.to_wire()) + b"\n" for record in records])
+        return b"".join([record.to_json() + b"\n" for record in records])
 
     def finish(self) -> bytes:
         """Return nothing: the last line is the last record."""

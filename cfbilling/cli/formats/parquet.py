@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow has no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # likewise
 
+from cfbilling import Column, Record
 from cfbilling.cli.exit_codes import OUTPUT, CommandError
-from cfbilling.cli.formats.columns import Column, Record, RecordType, columns_of, json_of
+from cfbilling.cli.formats.format import part_json
 
 __all__ = ["MOST_DIGITS", "ParquetFormat"]
 
@@ -62,7 +63,7 @@ def _schema(columns: Sequence[Column], scale: int | None, *, with_account: bool)
 
 
 def _json(value: object) -> str | None:
-    return None if value is None else json_of(value).decode()
+    return None if value is None else part_json(value)
 
 
 class ParquetFormat:
@@ -75,8 +76,8 @@ class ParquetFormat:
             quantities.
     """
 
-    def __init__(self, record_type: RecordType, *, with_account: bool, scale: int | None) -> None:
-        self._columns = columns_of(record_type)
+    def __init__(self, record_type: type[Record], *, with_account: bool, scale: int | None) -> None:
+        self._columns = record_type.columns
         self._with_account = with_account
         self._schema = _schema(self._columns, scale, with_account=with_account)
         self._pick = attrgetter(*(column.name for column in self._columns), "extra")

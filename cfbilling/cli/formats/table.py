@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 
 from rich.cells import cell_len
 
-from cfbilling import BillingProfile, PaygoRecord, UsageRecord
-from cfbilling.cli.formats.columns import Record, RecordType
+from cfbilling import BillingProfile, PaygoRecord, Record, UsageRecord
 from cfbilling.cli.plain_text import plain, plain_number
 
 __all__ = ["TableFormat"]
 
 # Heading, least width, whether it stands to the right.
-_HEADINGS: dict[RecordType, tuple[tuple[str, int, bool], ...]] = {
+_HEADINGS: dict[type[Record], tuple[tuple[str, int, bool], ...]] = {
     UsageRecord: (
         ("Day", 10, False),
         ("Account", 12, False),
@@ -87,7 +86,7 @@ def _rows_of(record: Record) -> list[tuple[object, ...]]:
             return [_usage_row(record)]
         case PaygoRecord():
             return [_paygo_row(record)]
-        case BillingProfile():
+        case _:
             return list(record.to_wire().items())
 
 
@@ -99,7 +98,7 @@ class TableFormat:
         with_account: Whether the account's id is the first column, for records without one.
     """
 
-    def __init__(self, record_type: RecordType, *, with_account: bool) -> None:
+    def __init__(self, record_type: type[Record], *, with_account: bool) -> None:
         first = (("AccountId", 32, False),) if with_account else ()
         headings = (*first, *_HEADINGS[record_type])
         self._with_account = with_account
