@@ -1,4 +1,4 @@
-"""How the service is reached: what the options say, made into a client."""
+"""The way to the service: what the options say about it, made into a client."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["Connection"]
 
 @attrs.frozen
 class Connection:
-    """How to reach the service.
+    """The way to the service.
 
     Attributes:
-        base_url: ``--base-url``.
-        token_file: ``--token-file``.
-        attempts: ``--attempts``: how many attempts of a request may fail.
-        max_wait: ``--max-wait``: the most seconds that one request may spend waiting.
-        concurrency: ``--concurrency``: requests in flight.
+        base_url: The API's URL, ``--base-url``; None for what the environment says.
+        token_file: The file with the API token, ``--token-file``; None for the environment's.
+        attempts: The most attempts of one request, ``--attempts``.
+        max_wait: The most seconds that one request may spend waiting, ``--max-wait``.
+        concurrency: The most requests in flight, ``--concurrency``.
     """
 
     base_url: str | None = None

@@ -1,4 +1,4 @@
-"""Which days are meant: pure arithmetic on what was typed, in UTC."""
+"""The range of days that options name: pure arithmetic on what was typed, in UTC."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import date, timedelta
 
 import attrs
 
-from cfbilling.cli.exit_codes import CommandError
+from cfbilling.cli.errors import CommandError
 
-__all__ = ["Range", "range_of"]
+__all__ = ["DateRange", "date_range_of"]
 
 _MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
 _LAST = re.compile(r"([1-9]\d{0,5})([dw])", re.ASCII)
@@ -18,8 +18,13 @@ _DECEMBER = 12
 
 
 @attrs.frozen
-class Range:
-    """A half-open range as the client takes it; both None leaves it to the service."""
+class DateRange:
+    """A half-open range of days, as the client takes it.
+
+    Attributes:
+        start: The first day inside; None leaves the range to the service.
+        end: The first day outside; None for the end of today.
+    """
 
     start: date | str | None = None
     end: date | str | None = None
@@ -30,9 +35,9 @@ class Range:
         return f"{self.start} to {self.end or 'today'}" + (" (exclusive)" if self.end else "")
 
 
-def range_of(
+def date_range_of(
     start: str | None, end: str | None, month: str | None, last: str | None, today: date
-) -> Range:
+) -> DateRange:
     """Return the range that the options name.
 
     Args:
@@ -43,7 +48,7 @@ def range_of(
         today: The current day in UTC.
 
     Raises:
-        CommandError: If options exclude each other or are no range.
+        CommandError: If options exclude each other, or do not make a range.
     """
     ways = [name for name, given in _ways(start, end, month, last) if given]
     if len(ways) > 1:
@@ -54,7 +59,7 @@ def range_of(
         return _month(month)
     if last is not None:
         return _last(last, today)
-    return Range(start, end)
+    return DateRange(start, end)
 
 
 def _ways(
@@ -64,24 +69,24 @@ def _ways(
     return [("--from/--to", dated), ("--month", month is not None), ("--last", last is not None)]
 
 
-def _month(text: str) -> Range:
+def _month(text: str) -> DateRange:
     found = _MONTH.fullmatch(text.strip())
     try:
         first = date(int(found[1]), int(found[2]), 1) if found else None
         if first is None:
             raise ValueError
         years, months = divmod(first.month, _DECEMBER)
-        return Range(first, date(first.year + years, months + 1, 1))
+        return DateRange(first, date(first.year + years, months + 1, 1))
     except ValueError:
         raise CommandError(f"--month must be like 2025-01, not {text!r}") from None
 
 
-def _last(text: str, today: date) -> Range:
+def _last(text: str, today: date) -> DateRange:
     found = _LAST.fullmatch(text.strip())
     if not found:
         raise CommandError(f"--last must be like 90d or 12w, not {text!r}")
     tomorrow = today + timedelta(days=1)
     try:
-        return Range(tomorrow - timedelta(days=int(found[1]) * _DAYS[found[2]]), tomorrow)
+        return DateRange(tomorrow - timedelta(days=int(found[1]) * _DAYS[found[2]]), tomorrow)
     except OverflowError:
         raise CommandError(f"--last {text} begins before the year 1") from None

@@ -1,8 +1,7 @@
-"""How the command ends: exit codes, and the one line that says why."""
+"""The exit codes of the command, and which error ends with which."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 
 from cfbilling import (
@@ -13,7 +12,6 @@ from cfbilling import (
     RateLimited,
     ServerError,
 )
-from cfbilling.cli.plain_text import plain
 
 __all__ = [
     "AUTHENTICATION",
@@ -26,10 +24,8 @@ __all__ = [
     "SOME_FAILED",
     "TERMINATED",
     "USAGE",
-    "CommandError",
-    "code_of",
-    "code_of_all",
-    "complain",
+    "exit_code_of",
+    "exit_code_of_all",
 ]
 
 OK = 0
@@ -43,19 +39,6 @@ OUTPUT = 7
 INTERRUPTED = 130
 TERMINATED = 143
 
-
-class CommandError(Exception):
-    """Something that only the command line can meet.
-
-    Attributes:
-        code: What to exit with.
-    """
-
-    def __init__(self, message: str, code: int = USAGE) -> None:
-        super().__init__(message)
-        self.code = code
-
-
 _CODES: tuple[tuple[type[BillingError], int], ...] = (
     (ConfigurationError, USAGE),
     (AuthenticationError, AUTHENTICATION),
@@ -65,22 +48,17 @@ _CODES: tuple[tuple[type[BillingError], int], ...] = (
 )
 
 
-def code_of(error: BillingError) -> int:
+def exit_code_of(error: BillingError) -> int:
     """Return the exit code for an error; an answer that is of no use counts as the network's."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), NETWORK)
 
 
-def code_of_all(asked: int, errors: Iterable[BillingError]) -> int:
-    """Return the exit code when these accounts of *asked* failed.
+def exit_code_of_all(asked: int, errors: Iterable[BillingError]) -> int:
+    """Return the exit code when some of the *asked* accounts failed with these errors.
 
     When every account failed for one reason, that reason says more than "some failed".
     """
-    codes = [code_of(error) for error in errors]
+    codes = [exit_code_of(error) for error in errors]
     if not codes:
         return OK
     return codes[0] if len(codes) >= asked and len(set(codes)) == 1 else SOME_FAILED
-
-
-def complain(message: object) -> None:
-    """Say what is wrong, on one line of standard error."""
-    print(f"cfbilling: {plain(str(message))}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Runs a command's coroutine, and turns whatever ends it into an exit code."""
+"""The process of a command: its event loop, its signals and its end."""
 
 from __future__ import annotations
 
@@ -6,30 +6,26 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
 from cfbilling import BillingError
-from cfbilling.cli.exit_codes import (
-    INTERRUPTED,
-    OK,
-    OUTPUT,
-    TERMINATED,
-    CommandError,
-    code_of,
-    complain,
-)
+from cfbilling.cli.errors import CommandError, print_error
+from cfbilling.cli.exit_codes import INTERRUPTED, OK, OUTPUT, TERMINATED, exit_code_of
 
 __all__ = ["run"]
 
 
-def run(command: Coroutine[Any, Any, int]) -> NoReturn:
+Command = Callable[[], Coroutine[Any, Any, int]]
+
+
+def run(command: Command) -> NoReturn:
     """Run *command* and exit with the code that it returns, or that its error stands for.
 
-    A closed pipe (``| head``) is no error: whoever read it has had enough.
+    A closed pipe (``| head``) is not an error: whoever read it has had enough.
     """
     try:
-        code = _outcome(command)
+        code = _exit_code(command)
         sys.stdout.flush()
     except BrokenPipeError:
         # Python would flush standard output once more at its end.
@@ -38,39 +34,39 @@ def run(command: Coroutine[Any, Any, int]) -> NoReturn:
     sys.exit(code)
 
 
-def _outcome(command: Coroutine[Any, Any, int]) -> int:
+def _exit_code(command: Command) -> int:
     try:
-        return asyncio.run(_ended_by_signal(command))
+        return asyncio.run(_until_terminated(command()))
     except KeyboardInterrupt:
-        complain("interrupted")
+        print_error("interrupted")
         return INTERRUPTED
     except CommandError as error:
-        complain(error)
-        return error.code
+        print_error(error)
+        return error.exit_code
     except BillingError as error:
-        complain(error)
-        return code_of(error)
+        print_error(error)
+        return exit_code_of(error)
     except BrokenPipeError:
         raise
     except OSError as error:
-        complain(f"cannot write: {error}")
+        print_error(f"cannot write: {error}")
         return OUTPUT
 
 
-async def _ended_by_signal(command: Coroutine[Any, Any, int]) -> int:
+async def _until_terminated(command: Coroutine[Any, Any, int]) -> int:
     """Let SIGTERM end the command as cleanly as Ctrl-C does."""
     task = asyncio.ensure_future(command)
-    terminated = False
+    is_terminated = False
 
     def terminate() -> None:
-        nonlocal terminated
-        terminated = True
+        nonlocal is_terminated
+        is_terminated = True
         task.cancel()
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
     try:
         return await task
     except asyncio.CancelledError:
-        if not terminated:
+        if not is_terminated:
             raise
         return TERMINATED

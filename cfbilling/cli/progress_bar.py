@@ -12,23 +12,24 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from cfbilling import Clock
 from cfbilling.cli.plain_text import plain
 from cfbilling.events import Event, FieldMissing, QuotaPaused
 from cfbilling.progress import Progress
 
-__all__ = ["Talk", "Watching", "duration", "told", "watching"]
+__all__ = ["ProgressBar", "Verbosity", "duration", "event_line", "progress_shown"]
 
 _BAR_WIDTH = 24
 _LINE_EVERY = 5.0
 
 
 @attrs.frozen
-class Talk:
+class Verbosity:
     """How much to say.
 
     Attributes:
-        quiet: Nothing but errors.
-        verbose: Each event too.
+        quiet: Whether to say nothing but errors.
+        verbose: Whether to tell each event too.
     """
 
     quiet: bool = False
@@ -42,24 +43,47 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-class Watching:
-    """Observes the client and tells how far it is."""
+def event_line(event: Event) -> str:
+    """Return an event as one line."""
+    facts = attrs.asdict(event, recurse=False).items()
+    shown = " ".join(f"{name}={value}" for name, value in facts if value is not None)
+    return plain(f"{type(event).__name__} {shown}")
 
-    def __init__(self, talk: Talk, accounts: int | None, say: Callable[[str], None]) -> None:
-        self.progress = Progress(accounts)
+
+class ProgressBar:
+    """An observer of the client that shows how far a job is.
+
+    Args:
+        verbosity: How much to say.
+        accounts: How many accounts the job has, if that is known.
+        say: Takes a line for people.
+        clock: The clock of the job.
+
+    Attributes:
+        progress: What the job has done so far.
+    """
+
+    def __init__(
+        self,
+        verbosity: Verbosity,
+        accounts: int | None,
+        say: Callable[[str], None],
+        clock: Clock = Clock(),  # noqa: B008 - frozen
+    ) -> None:
+        self.progress = Progress(accounts, clock)
         self._accounts = accounts
-        self._talk = talk
+        self._verbosity = verbosity
         self._say = say
 
     def __call__(self, event: Event) -> None:
         """Take note of *event*."""
         self.progress(event)
-        if self._talk.quiet:
+        if self._verbosity.quiet:
             return
         if isinstance(event, QuotaPaused):
             self._say(f"the quota is used up: waiting {duration(event.seconds)}")
-        elif self._talk.verbose or isinstance(event, FieldMissing):
-            self._say(told(event))
+        elif self._verbosity.verbose or isinstance(event, FieldMissing):
+            self._say(event_line(event))
 
     def line(self) -> str:
         """Return what is done, on one line."""
@@ -90,50 +114,42 @@ class Watching:
         return bar + Text(f" {fraction:4.0%} {self.line()}")
 
 
-def told(event: Event) -> str:
-    """Return an event as one line."""
-    facts = attrs.asdict(event, recurse=False).items()
-    shown = " ".join(f"{name}={value}" for name, value in facts if value is not None)
-    return plain(f"{type(event).__name__} {shown}")
-
-
-def _say_plainly(text: str) -> None:
+def _print_line(text: str) -> None:
     print(f"cfbilling: {text}", file=sys.stderr, flush=True)
 
 
-async def _lines(watching: Watching) -> None:
+async def _print_regularly(bar: ProgressBar) -> None:
     while True:
         await asyncio.sleep(_LINE_EVERY)
-        _say_plainly(watching.line())
+        _print_line(bar.line())
 
 
 @asynccontextmanager
-async def watching(
-    talk: Talk, accounts: int | None, *, prints_to_terminal: bool = False
-) -> AsyncIterator[Watching]:
-    """Tell how far a job is while the block runs.
+async def progress_shown(
+    verbosity: Verbosity, accounts: int | None, *, prints_to_terminal: bool = False
+) -> AsyncIterator[ProgressBar]:
+    """Show how far a job is while the block runs.
 
     Args:
-        talk: How much to say.
-        accounts: How many accounts the job has, if known.
+        verbosity: How much to say.
+        accounts: How many accounts the job has, if that is known.
         prints_to_terminal: Whether records are printed to the terminal, which a bar would spoil.
     """
-    if talk.quiet:
-        yield Watching(talk, accounts, _say_plainly)
+    if verbosity.quiet:
+        yield ProgressBar(verbosity, accounts, _print_line)
     elif sys.stderr.isatty() and not prints_to_terminal:
         console = Console(stderr=True, highlight=False, markup=False)
-        watch = Watching(talk, accounts, lambda text: console.print(f"cfbilling: {text}"))
-        live = Live(watch, console=console, redirect_stdout=False)
-        with live:
-            yield watch
+        bar = ProgressBar(verbosity, accounts, lambda text: console.print(f"cfbilling: {text}"))
+        with Live(bar, console=console, redirect_stdout=False):
+            yield bar
     else:
-        watch = Watching(talk, accounts, _say_plainly)
-        speaking = asyncio.create_task(_lines(watch)) if not prints_to_terminal else None
+        bar = ProgressBar(verbosity, accounts, _print_line)
+        lines = None if prints_to_terminal else asyncio.create_task(_print_regularly(bar))
         try:
-            yield watch
+            yield bar
         finally:
-            if speaking is not None:
-                speaking.cancel()
+            if lines is not None:
+                lines.cancel()
                 with suppress(asyncio.CancelledError):
-                    await speaking
-            _say_plainly(watch.summary())
+                    await lines
+            _print_line(bar.summary())

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from cfbilling.cli.accounts import accounts_of
-from cfbilling.cli.date_range import range_of
-from cfbilling.cli.exit_codes import CommandError
+from cfbilling.cli.date_range import date_range_of
+from cfbilling.cli.errors import CommandError
 from cfbilling.sandbox import Fault
 from tests.cli.shell import COMMAND, Shell, serving
 
@@ -36,7 +36,7 @@ def test_ranges(
     given: tuple[str | None, str | None, str | None, str | None], expected: tuple[object, object]
 ) -> None:
     """Each way to name days gives the half-open range that it says."""
-    found = range_of(*given, TODAY)
+    found = date_range_of(*given, TODAY)
     assert expected == (found.start, found.end)
 
 

@@ -25,7 +25,7 @@ def test_the_demo_shows_what_was_streamed() -> None:
     """The demo prints cost by product and month and what was fetched, retries included."""
     shown = _run("demo")
     assert (0, "Traceback" in shown.stderr) == (shown.returncode, False)
-    for part in ("Cost and usage by product, USD", "Workers", "Cost by month", "Total"):
+    for part in ("Cost and usage by product", "USD", "Workers", "Cost by month", "Total, exactly"):
         assert part in shown.stdout
     assert "52 chunks of 4 accounts" in " ".join(shown.stdout.split())
     assert "(3 retries)" in " ".join(shown.stdout.split())

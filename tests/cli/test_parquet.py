@@ -14,7 +14,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]  # likewise
 import pytest
 
 from cfbilling import UsageRecord
-from cfbilling.cli.exit_codes import CommandError
+from cfbilling.cli.errors import CommandError
 from cfbilling.cli.formats.parquet import ParquetFormat
 from tests.cli.shell import Shell
 

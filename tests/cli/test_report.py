@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from cfbilling import UsageRecord
-from cfbilling.cli.exit_codes import CommandError
+from cfbilling.cli.errors import CommandError
 from cfbilling.cli.report.totals import DIMENSIONS, Totals
 from tests.cli.shell import Shell
 
@@ -166,7 +166,8 @@ def test_the_picture_is_svg_with_each_days_cost(shell: Shell, account: str, tmp_
 def test_names_cannot_inject(tmp_path: Path) -> None:
     """A name with markup in it is text on the page and in the picture."""
     from cfbilling.cli.report.chart import chart_of  # noqa: PLC0415 - beside its only use
-    from cfbilling.cli.report.page import Report, page  # noqa: PLC0415 - likewise
+    from cfbilling.cli.report.facts import Report  # noqa: PLC0415 - beside its only use
+    from cfbilling.cli.report.page import page  # noqa: PLC0415 - likewise
     from cfbilling.cli.report.totals import Row  # noqa: PLC0415 - likewise
 
     evil = "<script>alert(1)</script>\x1b[2J"

@@ -1,4 +1,4 @@
-"""Which credential is found, whether it works, what it may ask, and how much quota is left."""
+"""The command ``cfbilling check``: which credential is found, and what it is good for."""
 
 from __future__ import annotations
 
@@ -12,30 +12,51 @@ from typing import Any
 
 import aiohttp
 import attrs
+import click
 from rich.console import Console
 from rich.table import Table
 
 from cfbilling import ApiToken, AuthenticationError, BillingClient, BillingError, Credentials
 from cfbilling.cli.accounts import credentials_of
 from cfbilling.cli.connection import Connection
-from cfbilling.cli.exit_codes import AUTHENTICATION, OK, REFUSED, CommandError, code_of
+from cfbilling.cli.errors import CommandError
+from cfbilling.cli.exit_codes import AUTHENTICATION, OK, REFUSED, exit_code_of
+from cfbilling.cli.options import connection_from, connection_options
 from cfbilling.cli.plain_text import plain
+from cfbilling.cli.process import run
 
-__all__ = ["Probe", "run_check"]
+__all__ = ["check"]
 
 _DAY = timedelta(days=1)
 _ITEM = re.compile(r"(?:^|,)\s*\"?[\w-]+\"?\s*((?:;\s*[a-z]+=\d+\s*)+)", re.ASCII)
 _PARAMETER = re.compile(r"([a-z]+)=(\d+)", re.ASCII)
 
 
+@click.command()
+@click.argument("account", required=False)
+@click.option("--organization", metavar="ID", help="Try the endpoint for organizations too.")
+@connection_options
+def check(account: str | None, organization: str | None, **given: Any) -> None:
+    """Tell which credential is found, whether it works, what is open to it, and its quota.
+
+    Each endpoint is asked once, for yesterday. Without ACCOUNT, CLOUDFLARE_ACCOUNT_ID is asked
+    about.
+
+    \b
+    Example, with what 'cfbilling sandbox' prints set in your shell:
+      cfbilling check
+    """  # noqa: D301 - click's mark for text that is not to be wrapped
+    run(lambda: _check(account, organization, connection_from(given)))
+
+
 @attrs.frozen
-class Probe:
-    """What asking one endpoint once gave.
+class _Probe:
+    """The outcome of asking one endpoint once.
 
     Attributes:
-        name: The command that uses it.
-        answer: What it said, for people.
-        error: Why it did not answer.
+        name: The command that uses the endpoint.
+        answer: Its answer, for people.
+        error: The reason why it did not answer.
     """
 
     name: str
@@ -114,35 +135,30 @@ def _probes(
     return probes
 
 
-async def _probe(name: str, ask: Callable[[], Awaitable[str]]) -> Probe:
+async def _probe(name: str, ask: Callable[[], Awaitable[str]]) -> _Probe:
     try:
-        return Probe(name, await ask())
+        return _Probe(name, await ask())
     except BillingError as error:
         status = f" ({error.status})" if error.status else ""
-        return Probe(name, f"no: {error.message}{status}", error)
+        return _Probe(name, f"no: {error.message}{status}", error)
 
 
-def _verdict(probes: list[Probe]) -> tuple[str, int]:
+def _verdict(probes: list[_Probe]) -> tuple[str, int]:
     """Say whether the credential works, and return the exit code."""
     if any(probe.error is None for probe in probes):
         return "yes", OK
     errors = [probe.error for probe in probes if probe.error is not None]
     if any(isinstance(error, AuthenticationError) for error in errors):
         return "no: the service does not accept it", AUTHENTICATION
-    codes = {code_of(error) for error in errors}
+    codes = {exit_code_of(error) for error in errors}
     if codes == {REFUSED}:
         return "it is accepted, but no endpoint is open to it for this account", REFUSED
     return "unknown: no endpoint answered", max(codes)
 
 
-async def run_check(
+async def _check(
     account_id: str | None, organization_id: str | None, connection: Connection
 ) -> int:
-    """Ask each endpoint once for one day, print what it said, and return the exit code.
-
-    Raises:
-        CommandError: If there is no credential, or no account to ask about.
-    """
     console = Console(highlight=False, markup=False, soft_wrap=True)
     credentials = credentials_of(connection.token_file)
     console.print(f"Credential  {_kind(credentials, connection.token_file)}")
@@ -164,7 +180,7 @@ async def run_check(
     return code
 
 
-def _table(account_id: str, probes: list[Probe]) -> Table:
+def _table(account_id: str, probes: list[_Probe]) -> Table:
     table = Table(title=f"Endpoints for {plain(account_id)}", title_justify="left")
     table.add_column("cfbilling …", no_wrap=True)
     table.add_column("Open")

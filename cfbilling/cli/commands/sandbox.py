@@ -1,4 +1,4 @@
-"""The sandbox as a command: the API server to develop against."""
+"""The command ``cfbilling sandbox``: an API server to develop against."""
 
 from __future__ import annotations
 
@@ -6,50 +6,61 @@ import asyncio
 import re
 import shlex
 import signal
+from typing import Any
 
-import attrs
+import click
 
-from cfbilling.cli.exit_codes import NETWORK, OK, CommandError
-from cfbilling.sandbox import Revision, Sandbox
+from cfbilling.cli.errors import CommandError
+from cfbilling.cli.exit_codes import NETWORK, OK
+from cfbilling.cli.process import run
+from cfbilling.sandbox import Sandbox
 
-__all__ = ["Served", "quota_of", "run_sandbox"]
+__all__ = ["sandbox"]
 
 _QUOTA = re.compile(r"(\d{1,9})(?:/(\d{1,9}(?:\.\d+)?))?", re.ASCII)
 
 
-@attrs.frozen
-class Served:
-    """What the sandbox is to be like.
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; any by default.")
+@click.option("--accounts", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option("--organizations", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--seed", default=1, show_default=True, help="What all data is derived from.")
+@click.option(
+    "--records-per-day", type=click.IntRange(min=0), default=12, show_default=True, metavar="N"
+)
+@click.option("--revision", type=click.Choice(["seed", "later"]), default="seed")
+@click.option(
+    "--quota",
+    default="1200/300",
+    show_default=True,
+    metavar="Q/W",
+    help="Q requests in W seconds; 0 counts nothing.",
+)
+def sandbox(*, host: str, port: int, quota: str, **given: Any) -> None:
+    """Serve an API of invented accounts on this machine, until Ctrl-C.
 
-    Attributes:
-        host: Address to listen on.
-        port: Port to listen on; 0 for any.
-        accounts: How many accounts.
-        organizations: How many organizations share them.
-        seed: What all data is derived from.
-        records_per_day: Records of each account on each day.
-        revision: Which of the published shapes records have.
-        quota: Requests in a window; None to count nothing.
-        window: Seconds of a window.
-    """
+    It prints the lines that point this command line at it, to be pasted into another shell.
 
-    host: str
-    port: int
-    accounts: int
-    organizations: int
-    seed: int
-    records_per_day: int
-    revision: Revision
-    quota: int | None
-    window: float
+    \b
+    Example:
+      cfbilling sandbox --port 8787 --accounts 5 --quota 100/60
+    """  # noqa: D301 - click's mark for text that is not to be wrapped
+
+    async def serve() -> int:
+        requests, window = _quota(quota)
+        server = Sandbox(host=host, port=port, quota=requests, window=window, **given)
+        try:
+            return await _serve(server)
+        except OSError as error:
+            reason = f"cannot listen on {host}:{port}: {error.strerror}"
+            raise CommandError(reason, NETWORK) from error
+
+    run(serve)
 
 
-def quota_of(text: str) -> tuple[int | None, float]:
-    """Return requests and seconds of ``Q/W``; a quota of 0 counts nothing.
-
-    Raises:
-        CommandError: If it is none.
-    """
+def _quota(text: str) -> tuple[int | None, float]:
+    """Return requests and seconds of ``Q/W``; a quota of 0 counts nothing."""
     found = _QUOTA.fullmatch(text.strip())
     window = float(found[2] or 300) if found else 0.0
     if not found or not window:
@@ -57,31 +68,23 @@ def quota_of(text: str) -> tuple[int | None, float]:
     return int(found[1]) or None, window
 
 
-async def run_sandbox(served: Served) -> int:
-    """Serve until Ctrl-C or SIGTERM, and return the exit code.
-
-    Raises:
-        CommandError: If the port cannot be listened on.
-    """
+async def _serve(server: Sandbox) -> int:
+    """Serve until Ctrl-C or SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    try:
-        async with Sandbox(**attrs.asdict(served)) as sandbox:
-            print("\n".join(_whereabouts(sandbox)), flush=True)
-            await stop.wait()
-    except OSError as error:
-        address = f"{served.host}:{served.port}"
-        raise CommandError(f"cannot listen on {address}: {error.strerror}", NETWORK) from error
+    async with server:
+        print("\n".join(_instructions(server)), flush=True)
+        await stop.wait()
     return OK
 
 
-def _whereabouts(sandbox: Sandbox) -> list[str]:
+def _instructions(server: Sandbox) -> list[str]:
     variables = {
-        "CLOUDFLARE_BASE_URL": sandbox.base_url,
-        "CLOUDFLARE_API_TOKEN": sandbox.api_token,
-        "CLOUDFLARE_ACCOUNT_ID": sandbox.account_ids[0],
-        "CLOUDFLARE_ORGANIZATION_ID": sandbox.organization_ids[0],
+        "CLOUDFLARE_BASE_URL": server.base_url,
+        "CLOUDFLARE_API_TOKEN": server.api_token,
+        "CLOUDFLARE_ACCOUNT_ID": server.account_ids[0],
+        "CLOUDFLARE_ORGANIZATION_ID": server.organization_ids[0],
     }
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     return [

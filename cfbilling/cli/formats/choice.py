@@ -7,7 +7,7 @@ from pathlib import PurePath
 import attrs
 
 from cfbilling import Record
-from cfbilling.cli.exit_codes import CommandError
+from cfbilling.cli.errors import CommandError
 from cfbilling.cli.formats.csv import CsvFormat
 from cfbilling.cli.formats.format import Format
 from cfbilling.cli.formats.ndjson import NdjsonFormat

@@ -12,7 +12,8 @@ import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow has no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # likewise
 
 from cfbilling import Column, Record
-from cfbilling.cli.exit_codes import OUTPUT, CommandError
+from cfbilling.cli.errors import CommandError
+from cfbilling.cli.exit_codes import OUTPUT
 from cfbilling.cli.formats.format import part_json
 
 __all__ = ["MOST_DIGITS", "ParquetFormat"]

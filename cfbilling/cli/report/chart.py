@@ -13,7 +13,7 @@ import pygal  # type: ignore[import-untyped]  # pygal has no types
 
 from cfbilling.cli.plain_text import plain
 from cfbilling.cli.report.amounts import money
-from cfbilling.cli.report.totals import exact_sum
+from cfbilling.cli.report.totals import add_to, exact_sum
 
 __all__ = ["PALETTE_CSS", "Chart", "chart_of"]
 
@@ -58,8 +58,8 @@ class Chart:
     """One currency's chart.
 
     Attributes:
-        currency: Whose.
-        series: Names in the order of their colours, with the number of the colour.
+        currency: The currency of the amounts.
+        series: The names of the series, each with the number of its colour.
         svg: The picture, without its colours: `PALETTE_CSS` has them.
     """
 
@@ -116,12 +116,14 @@ def _days(daily: Mapping[str, Mapping[str, Decimal]]) -> list[str]:
 def _largest(
     daily: Mapping[str, Mapping[str, Decimal]],
 ) -> list[tuple[str, int, Mapping[str, Decimal]]]:
-    ranked = sorted(daily.items(), key=lambda item: (-exact_sum(item[1]), item[0]))
+    ranked = sorted(
+        daily.items(), key=lambda item: (exact_sum(item[1].values()).copy_negate(), item[0])
+    )
     kept = [(name, colour, days) for colour, (name, days) in enumerate(ranked[:_MOST_SERIES])]
     rest: dict[str, Decimal] = {}
     for _, days in ranked[_MOST_SERIES:]:
         for day, amount in days.items():
-            rest[day] = rest.get(day, Decimal(0)) + amount
+            add_to(rest, day, amount)
     others = f"Others ({len(ranked) - _MOST_SERIES})"
     return [*kept, (others, _MOST_SERIES, rest)] if rest else kept
 

@@ -10,37 +10,13 @@ from html import escape
 from importlib import resources
 from typing import Any
 
-import attrs
-
 from cfbilling.cli.plain_text import plain, plain_number
 from cfbilling.cli.report.amounts import money, quantities, share
 from cfbilling.cli.report.chart import PALETTE_CSS, Chart
+from cfbilling.cli.report.facts import Report
 from cfbilling.cli.report.totals import Row
 
-__all__ = ["Report", "page"]
-
-
-@attrs.frozen
-class Report:
-    """What is to be shown.
-
-    Attributes:
-        title: Heading.
-        facts: What it is about, in short phrases.
-        dimension: What each line of the breakdown is about.
-        currencies: Every currency that occurs.
-        rows: The breakdown.
-        total: The line of all.
-        notes: What the reader must know, such as accounts that failed.
-    """
-
-    title: str
-    facts: Sequence[str]
-    dimension: str
-    currencies: Sequence[str]
-    rows: Sequence[Row]
-    total: Row
-    notes: Sequence[str]
+__all__ = ["page"]
 
 
 def _text(text: str) -> str:

@@ -3,54 +3,66 @@
 from __future__ import annotations
 
 import decimal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Literal, get_args
 
 import attrs
 
 from cfbilling import UsageRecord
-from cfbilling.cli.exit_codes import OUTPUT, CommandError
+from cfbilling.cli.errors import CommandError
+from cfbilling.cli.exit_codes import OUTPUT
 
-__all__ = ["DIMENSIONS", "Dimension", "Row", "Totals", "exact_sum"]
+__all__ = ["DIMENSIONS", "Dimension", "Row", "Totals", "add_to", "exact_sum"]
 
 Dimension = Literal["product", "metric", "zone", "account", "day", "month"]
 DIMENSIONS: tuple[str, ...] = get_args(Dimension)
 
-NO_CURRENCY = "no currency"
+_NO_CURRENCY = "no currency"
 _NO_UNIT = "(no unit)"
+_NO_DATE = "(no date)"
 _DIGITS = 400
 _EXACT = decimal.Context(prec=_DIGITS, traps=[decimal.Inexact, decimal.InvalidOperation])
+_DAY, _MONTH = len("2025-01-31"), len("2025-01")
 
 
-def _plus(one: Decimal, other: Decimal) -> Decimal:
+def add_to(amounts: dict[str, Decimal], key: str, amount: Decimal) -> None:
+    """Add *amount* to what is at *key*, exactly.
+
+    Raises:
+        CommandError: If the sum would have too many digits.
+    """
     try:
-        return _EXACT.add(one, other)
+        amounts[key] = _EXACT.add(amounts.get(key, Decimal(0)), amount)
     except decimal.DecimalException as error:
         raise CommandError(
             f"amounts are too far apart to be added exactly in {_DIGITS} digits", OUTPUT
         ) from error
 
 
-def exact_sum(amounts: Mapping[str, Decimal]) -> Decimal:
-    """Return the exact sum of the values."""
-    total = Decimal(0)
-    for amount in amounts.values():
-        total = _plus(total, amount)
-    return total
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    """Return the exact sum.
+
+    Raises:
+        CommandError: If it would have too many digits.
+    """
+    total = {"": Decimal(0)}
+    for amount in amounts:
+        add_to(total, "", amount)
+    return total[""]
 
 
-def _time(record: UsageRecord, pattern: str) -> str:
+def _start(record: UsageRecord, length: int) -> str:
     start = record.charge_period_start
-    return "(no date)" if start is None else start.strftime(pattern)
+    return _NO_DATE if start is None else start.date().isoformat()[:length]
 
 
 _NAMES: Mapping[str, Callable[[UsageRecord], str]] = {
     "product": lambda r: r.x_product_family_name or "(no product)",
     "metric": lambda r: r.x_billable_metric_name or r.x_billable_metric_id or "(no metric)",
     "zone": lambda r: r.x_zone_name or r.x_zone_id or "(no zone)",
-    "day": lambda r: _time(r, "%Y-%m-%d"),
-    "month": lambda r: _time(r, "%Y-%m"),
+    "day": lambda r: _start(r, _DAY),
+    "month": lambda r: _start(r, _MONTH),
 }
 
 
@@ -59,10 +71,10 @@ class Row:
     """One line of the breakdown.
 
     Attributes:
-        name: What it is about.
-        costs: What it cost, by currency.
-        used: How much was used, by unit.
-        records: How many records it adds up.
+        name: The name of what is added up here.
+        costs: The cost, by currency.
+        used: The quantity used, by unit.
+        records: The number of records.
     """
 
     name: str
@@ -72,9 +84,10 @@ class Row:
 
     def add(self, other: Row) -> None:
         """Add another line to this one."""
-        for mine, others in ((self.costs, other.costs), (self.used, other.used)):
-            for key, amount in others.items():
-                mine[key] = _plus(mine.get(key, Decimal(0)), amount)
+        for unit, quantity in other.used.items():
+            add_to(self.used, unit, quantity)
+        for currency, cost in other.costs.items():
+            add_to(self.costs, currency, cost)
         self.records += other.records
 
 
@@ -82,17 +95,16 @@ class Totals:
     """What records add up to.
 
     Args:
-        by: What each line is about.
+        by: The dimension that the lines of the breakdown are about.
 
     Attributes:
-        total: The line of all.
-        daily: Cost by currency, series of the chart, and day.
-        unpriced: How many records had no cost.
+        by: The same.
+        daily: The cost by currency, series of the chart, and day.
+        unpriced: The number of records without a cost.
     """
 
     def __init__(self, by: Dimension) -> None:
         self.by: Dimension = by
-        self.total = Row("Total")
         self.daily: dict[str, dict[str, dict[str, Decimal]]] = {}
         self.unpriced = 0
         self._rows: dict[str, Row] = {}
@@ -101,17 +113,18 @@ class Totals:
     def add(self, account_id: str, record: UsageRecord) -> None:
         """Add a record of an account."""
         name = self._name(self.by, account_id, record)
-        line = Row(name, records=1)
+        row = self._rows.get(name)
+        if row is None:
+            row = self._rows[name] = Row(name)
+        row.records += 1
         if record.consumed_quantity is not None:
-            line.used[record.consumed_unit or _NO_UNIT] = record.consumed_quantity
+            add_to(row.used, record.consumed_unit or _NO_UNIT, record.consumed_quantity)
         if record.billed_cost is None:
             self.unpriced += 1
         else:
-            currency = record.billing_currency or NO_CURRENCY
-            line.costs[currency] = record.billed_cost
+            currency = record.billing_currency or _NO_CURRENCY
+            add_to(row.costs, currency, record.billed_cost)
             self._add_daily(currency, account_id, record, record.billed_cost)
-        self._rows.setdefault(name, Row(name)).add(line)
-        self.total.add(line)
 
     def _add_daily(
         self, currency: str, account_id: str, record: UsageRecord, cost: Decimal
@@ -121,8 +134,7 @@ class Totals:
         by: Dimension = "product" if self._in_time else self.by
         series = self._name(by, account_id, record)
         days = self.daily.setdefault(currency, {}).setdefault(series, {})
-        day = _time(record, "%Y-%m-%d")
-        days[day] = _plus(days.get(day, Decimal(0)), cost)
+        add_to(days, _start(record, _DAY), cost)
 
     @staticmethod
     def _name(by: Dimension, account_id: str, record: UsageRecord) -> str:
@@ -131,22 +143,42 @@ class Totals:
         return _NAMES[by](record)
 
     @property
+    def total(self) -> Row:
+        """The line of all records."""
+        return _together("Total", self._rows.values())
+
+    @property
     def currencies(self) -> list[str]:
         """Every currency that occurs."""
-        return sorted(self.total.costs)
+        return sorted({currency for row in self._rows.values() for currency in row.costs})
 
-    def rows(self, top: int) -> list[Row]:
+    def rows(self, top: int | None = None) -> list[Row]:
         """Return the *top* lines by cost and one for the others; days and months in order."""
-        ranked = sorted(self._rows.values(), key=self._rank)
-        kept, rest = ranked[:top], ranked[top:]
+        currencies = self.currencies
+
+        def rank(row: Row) -> tuple[list[Decimal], str]:
+            # Unlike the minus sign, this negates without rounding.
+            costs = [row.costs.get(name, Decimal(0)).copy_negate() for name in currencies]
+            return costs, row.name
+
+        ranked = sorted(self._rows.values(), key=rank)
+        kept, rest = ranked[:top], ranked[len(ranked) if top is None else top :]
         if self._in_time:
             kept.sort(key=lambda row: row.name)
-        if rest:
-            others = Row(f"Others ({len(rest)})")
-            for row in rest:
-                others.add(row)
-            kept.append(others)
-        return kept
+        return [*kept, _together(f"Others ({len(rest)})", rest)] if rest else kept
 
-    def _rank(self, row: Row) -> tuple[tuple[Decimal, ...], str]:
-        return tuple(-row.costs.get(name, Decimal(0)) for name in self.currencies), row.name
+    def monthly(self, currency: str) -> dict[str, dict[str, Decimal]]:
+        """Return the cost in a currency by series of the chart, and month."""
+        by_series: dict[str, dict[str, Decimal]] = {}
+        for series, days in self.daily.get(currency, {}).items():
+            months = by_series.setdefault(series, {})
+            for day, cost in days.items():
+                add_to(months, day[:_MONTH], cost)
+        return by_series
+
+
+def _together(name: str, rows: Iterable[Row]) -> Row:
+    row = Row(name)
+    for other in rows:
+        row.add(other)
+    return row
