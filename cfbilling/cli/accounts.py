@@ -26,7 +26,7 @@ class Accounts:
         ids: Each id once, in order.
         credentials: The client's credential.
         own: The credential of each id, when lines of the file name their own.
-        are_many: Whether more than one was asked for; a file is meant for many.
+        are_many: Whether there may be more than one; a file counts as many.
     """
 
     ids: Sequence[str]

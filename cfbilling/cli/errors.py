@@ -1,4 +1,4 @@
-"""Errors that only the command line can meet, and the one line that tells any error."""
+"""The error of the command line, and the one line that shows any error."""
 
 from __future__ import annotations
 

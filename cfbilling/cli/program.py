@@ -17,7 +17,10 @@ from cfbilling.cli.commands.usage import usage
 __all__ = ["program"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    commands=[usage, org_usage, paygo, profile, report, check, sandbox, demo],
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="cfbilling")
 def program() -> None:
     """Cloudflare billing and usage data, in a file, a table or a picture.
@@ -37,7 +40,3 @@ def program() -> None:
       7    the output could not be written
       130  interrupted (Ctrl-C)
     """  # noqa: D301 - click's mark for text that is not to be wrapped
-
-
-for _command in (usage, org_usage, paygo, profile, report, check, sandbox, demo):
-    program.add_command(_command)

@@ -29,7 +29,7 @@ class Verbosity:
 
     Attributes:
         quiet: Whether to say nothing but errors.
-        verbose: Whether to tell each event too.
+        verbose: Whether to show each event too.
     """
 
     quiet: bool = False
@@ -55,12 +55,12 @@ class ProgressBar:
 
     Args:
         verbosity: How much to say.
-        accounts: How many accounts the job has, if that is known.
-        say: Takes a line for people.
+        accounts: The number of accounts of the job, if that is known.
+        say: The function that shows a line.
         clock: The clock of the job.
 
     Attributes:
-        progress: What the job has done so far.
+        progress: The progress of the job.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ async def progress_shown(
 
     Args:
         verbosity: How much to say.
-        accounts: How many accounts the job has, if that is known.
+        accounts: The number of accounts of the job, if that is known.
         prints_to_terminal: Whether records are printed to the terminal, which a bar would spoil.
     """
     if verbosity.quiet:

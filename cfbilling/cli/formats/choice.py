@@ -1,4 +1,4 @@
-"""Which format: what the options say, or else the name of the file."""
+"""The choice of a format: what the options say, or else the name of the file."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class FormatChoice:
     """What the options say about the format.
 
     Attributes:
-        name: ``--format``; None to go by the file's name.
+        name: The name of the format, ``--format``; None to go by the file's name.
         spreadsheet_safe: Whether CSV text that a spreadsheet would run gets an apostrophe.
-        decimal_scale: Digits after the point of Parquet's numbers; None for the usual.
+        decimal_scale: The digits after the point of Parquet's numbers; None for the usual.
     """
 
     name: str | None = None
@@ -40,7 +40,7 @@ def format_of(
     """Return the format that was asked for, or that the file's name says.
 
     Raises:
-        CommandError: If neither says one, or it needs what is not installed.
+        CommandError: If neither names one, or it needs an extra that is not installed.
     """
     name = choice.name or ("table" if path is None else _SUFFIXES.get(_suffix(path)))
     match name:
@@ -54,7 +54,7 @@ def format_of(
             return _parquet(record_type, with_account=with_account, scale=scale)
         case "table":
             return TableFormat(record_type, with_account=with_account)
-    raise CommandError(f"--format is needed: {path} does not say it by its name")
+    raise CommandError(f"--format is needed: the name {path} does not imply one")
 
 
 def _parquet(record_type: type[Record], *, with_account: bool, scale: int | None) -> Format:

@@ -94,7 +94,7 @@ class CsvFormat:
     """Writes records as rows; ``extra`` is the last column, as JSON.
 
     Args:
-        record_type: What the records are.
+        record_type: The class of the records.
         with_account: Whether the account's id is the first column, for records without one.
         spreadsheet_safe: Whether text that a spreadsheet would run as a formula gets an
             apostrophe before it.

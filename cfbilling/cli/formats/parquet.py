@@ -71,7 +71,7 @@ class ParquetFormat:
     """Writes row groups; ``Tags`` and ``extra`` are JSON text.
 
     Args:
-        record_type: What the records are.
+        record_type: The class of the records.
         with_account: Whether the account's id is the first column, for records without one.
         scale: Digits after the point of every number; None for 26 in amounts and prices, 22 in
             quantities.

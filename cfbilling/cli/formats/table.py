@@ -94,7 +94,7 @@ class TableFormat:
     """Writes a line for each record; nothing is cut, a wide cell makes its column wider.
 
     Args:
-        record_type: What the records are.
+        record_type: The class of the records.
         with_account: Whether the account's id is the first column, for records without one.
     """
 

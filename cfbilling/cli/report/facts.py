@@ -41,8 +41,8 @@ def report_of(
 ) -> Report:
     """Return the report on the answer to a query."""
     accounts, total = query.accounts.ids, totals.total
-    whose = f"account {accounts[0]}" if len(accounts) == 1 else f"{len(accounts)} accounts"
-    facts = [str(query.days), whose, f"{total.records:,} records"]
+    scope = f"account {accounts[0]}" if len(accounts) == 1 else f"{len(accounts)} accounts"
+    facts = [str(query.days), scope, f"{total.records:,} records"]
     if totals.unpriced:
         facts.append(f"{totals.unpriced:,} of them without a cost")
     return Report(

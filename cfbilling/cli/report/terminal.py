@@ -69,7 +69,7 @@ def cost_table(
 def exact_totals(totals: Totals) -> Iterator[str]:
     """Yield a line with the exact total in each currency, and one for records without a cost."""
     for currency, cost in sorted(totals.total.costs.items()):
-        yield f"Total, exactly: {plain_number(cost)} {currency}"
+        yield f"Total, exactly: {plain_number(cost)} {plain(currency)}"
     if totals.unpriced:
         yield f"{totals.unpriced:,} records have no cost."
 

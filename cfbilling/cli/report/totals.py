@@ -98,7 +98,7 @@ class Totals:
         by: The dimension that the lines of the breakdown are about.
 
     Attributes:
-        by: The same.
+        by: That dimension.
         daily: The cost by currency, series of the chart, and day.
         unpriced: The number of records without a cost.
     """
