@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from subprocess import run
 
 import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow has no types
 import pyarrow.csv as pa_csv  # type: ignore[import-untyped]  # likewise
@@ -17,9 +15,7 @@ from cfbilling import UsageRecord
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.formats.parquet import ParquetFormat
 from tests.cli.shell import Shell
-
-JANUARY = date(2025, 1, 1), date(2025, 2, 1)
-MONTH = ("--month", "2025-01")
+from tests.cli.wire import JANUARY, MONTH
 
 
 def _value(name: str, value: object) -> object:
@@ -94,22 +90,3 @@ def test_csv_tells_null_from_empty(shell: Shell, account: str, tmp_path: Path) -
     for name in ("ConsumedUnit", "ZoneId"):
         assert [wire.get(name) for wire in truth] == table.column(name).to_pylist()
     assert "" in table.column("ConsumedUnit").to_pylist()
-
-
-def test_without_the_extra_one_line_says_so(tmp_path: Path) -> None:
-    """Without pyarrow, the command names the extra and exits with 2."""
-    arguments = ["cfbilling", "usage", "a" * 32, "-o", str(tmp_path / "x.parquet")]
-    code = (
-        f"import sys; sys.modules['pyarrow'] = None; sys.argv = {arguments!r}\n"
-        "from cfbilling.cli import main; main()"
-    )
-    shown = run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env={"CLOUDFLARE_API_TOKEN": "a"},
-        check=False,
-    )
-    assert shown.returncode == 2
-    assert "pip install 'cfbilling[arrow]'" in shown.stderr
-    assert len(shown.stderr.splitlines()) == 1
