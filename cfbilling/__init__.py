@@ -25,7 +25,7 @@ from cfbilling.options import Clock, RetryPolicy, Timeouts
 from cfbilling.progress import Stats
 from cfbilling.protocol.headers import Quota, QuotaPolicy
 from cfbilling.protocol.splitter import split_range
-from cfbilling.records import BillingProfile, PaygoRecord, UsageRecord
+from cfbilling.records import BillingProfile, Column, PaygoRecord, Record, UsageRecord
 from cfbilling.streams.fan_out import FanOutStream
 from cfbilling.streams.record_stream import RecordStream
 
@@ -39,6 +39,7 @@ __all__ = [
     "BillingError",
     "BillingProfile",
     "Clock",
+    "Column",
     "ConfigurationError",
     "Credentials",
     "DateChunk",
@@ -53,6 +54,7 @@ __all__ = [
     "Quota",
     "QuotaPolicy",
     "RateLimited",
+    "Record",
     "RecordStream",
     "ResponseTooLarge",
     "RetryPolicy",

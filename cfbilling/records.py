@@ -11,12 +11,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import attrs
+import msgspec
 
-__all__ = ["BillingProfile", "ChargeRecord", "PaygoRecord", "Record", "UsageRecord"]
+__all__ = ["BillingProfile", "ChargeRecord", "Column", "PaygoRecord", "Record", "UsageRecord"]
+
+# By the text of a field's annotation: evaluating all of them would slow the import down.
+_KINDS: Mapping[str, type] = MappingProxyType(
+    {
+        "str | None": str,
+        "bool | None": bool,
+        "Decimal | None": Decimal,
+        "datetime | None": datetime,
+        "Mapping[str, str | bool] | None": dict,
+    }
+)
 
 
 def _focus_name(name: str) -> str:
@@ -47,6 +60,27 @@ def _to_wire(value: object) -> object:
         return value.isoformat()
 
 
+@cache
+def _encoder() -> msgspec.json.Encoder:
+    return msgspec.json.Encoder(decimal_format="number")
+
+
+@attrs.frozen
+class Column:
+    """One documented field of a record class.
+
+    Attributes:
+        name: The record's attribute.
+        wire_name: The field's name on the wire.
+        kind: The type of its values: `str`, `bool`, `decimal.Decimal`, `datetime.datetime`, or
+            `dict` for an object. Any value may be ``None`` instead.
+    """
+
+    name: str
+    wire_name: str
+    kind: type
+
+
 @attrs.frozen(kw_only=True)
 class Record:
     """What all records have in common.
@@ -60,13 +94,20 @@ class Record:
 
     extra: dict[str, object] = attrs.field(factory=dict, hash=False, repr=False)
 
+    columns: ClassVar[tuple[Column, ...]] = ()
+    """The documented fields, in order; without ``extra``."""
+
     wire_names: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """Each attribute's name on the wire, in order; without ``extra``."""
 
     @classmethod
     def __attrs_init_subclass__(cls) -> None:
-        names = [field.name for field in attrs.fields(cls) if field.name != "extra"]
-        cls.wire_names = MappingProxyType({name: cls._wire_name(name) for name in names})
+        cls.columns = tuple(
+            Column(field.name, cls._wire_name(field.name), _KINDS[str(field.type)])
+            for field in attrs.fields(cls)
+            if field.name != "extra"
+        )
+        cls.wire_names = MappingProxyType({c.name: c.wire_name for c in cls.columns})
 
     @staticmethod
     def _wire_name(name: str) -> str:
@@ -85,6 +126,13 @@ class Record:
                 in_string = name in self.strings_with_numbers
                 wire[wire_name] = str(value) if in_string else _to_wire(value)
         return wire | self.extra
+
+    def to_json(self) -> bytes:
+        """Return the record as the JSON that the service would send, each number digit for digit.
+
+        It is the JSON of `to_wire`, in UTF-8 and without white space.
+        """
+        return _encoder().encode(self.to_wire())
 
 
 @attrs.frozen(kw_only=True)

@@ -8,10 +8,10 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line, or say which extra it needs."""
     try:
-        from cfbilling.cli.commands import commands  # noqa: PLC0415 - needs the extra
+        from cfbilling.cli.program import program  # noqa: PLC0415 - needs the extra
     except ImportError as error:
         if error.name is None or error.name.partition(".")[0] not in {"click", "rich"}:
             raise
         print("The command line needs an extra: pip install 'cfbilling[cli]'", file=sys.stderr)
         sys.exit(1)
-    commands(prog_name="cfbilling")
+    program(prog_name="cfbilling")

@@ -1,4 +1,4 @@
-"""Whom to ask about, and under which credential."""
+"""The accounts to ask about, and their credentials."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 import attrs
 
 from cfbilling import ApiToken, ConfigurationError, Credentials, credentials_from_env
-from cfbilling.cli.exits import AUTHENTICATION, CommandError
+from cfbilling.cli.errors import CommandError
+from cfbilling.cli.exit_codes import AUTHENTICATION
 
 __all__ = ["Accounts", "accounts_of", "credentials_of", "lines_of"]
 
@@ -23,9 +24,9 @@ class Accounts:
 
     Attributes:
         ids: Each id once, in order.
-        credentials: What the client signs with.
-        own: Each id's credential, when lines of the file name their own.
-        are_many: Whether more than one was asked for; a file is meant for many.
+        credentials: The client's credential.
+        own: The credential of each id, when lines of the file name their own.
+        are_many: Whether there may be more than one; a file counts as many.
     """
 
     ids: Sequence[str]
@@ -53,7 +54,7 @@ def credentials_of(token_file: str | None) -> Credentials:
     except OSError as error:
         raise CommandError(f"--token-file {token_file}: {error.strerror}") from error
     except UnicodeDecodeError:
-        raise CommandError("--token-file: this is no text", AUTHENTICATION) from None
+        raise CommandError("--token-file: this is not text", AUTHENTICATION) from None
     except ConfigurationError as error:
         raise CommandError(str(error), AUTHENTICATION) from error
 
@@ -71,7 +72,7 @@ def lines_of(accounts_file: str) -> list[str]:
     except OSError as error:
         raise CommandError(f"--accounts-file {accounts_file}: {error.strerror}") from error
     except UnicodeDecodeError:
-        raise CommandError(f"--accounts-file {accounts_file}: this is no UTF-8 text") from None
+        raise CommandError(f"--accounts-file {accounts_file}: this is not UTF-8 text") from None
 
 
 def accounts_of(
@@ -80,13 +81,13 @@ def accounts_of(
     token_file: str | None,
     environ: Mapping[str, str] = os.environ,
 ) -> Accounts:
-    """Return whom to ask about: the arguments, then the lines of the file.
+    """Return the accounts to ask about: the arguments, then the lines of the file.
 
     A line is ``id`` or ``id,NAME``, where NAME is the environment variable that holds the token
     for that account. Empty lines and those that begin with ``#`` are skipped.
 
     Raises:
-        CommandError: If nobody is named, a line is malformed, or a credential is missing.
+        CommandError: If no account is named, a line is malformed, or a credential is missing.
     """
     tokens: dict[str, str | None] = dict.fromkeys(given)
     for number, line in enumerate(lines or (), 1):

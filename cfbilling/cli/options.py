@@ -9,28 +9,32 @@ from typing import Any, TypeVar
 
 import click
 
-from cfbilling.cli.accounts import Accounts, accounts_of, lines_of
-from cfbilling.cli.bar import Talk
-from cfbilling.cli.connecting import Connection
-from cfbilling.cli.exits import CommandError
-from cfbilling.cli.formats import FORMATS, FormatChoice
-from cfbilling.cli.ranges import Range, range_of
+from cfbilling.cli.accounts import accounts_of, lines_of
+from cfbilling.cli.connection import Connection
+from cfbilling.cli.date_range import date_range_of
+from cfbilling.cli.errors import CommandError
+from cfbilling.cli.export import Export
+from cfbilling.cli.formats.choice import FORMATS, FormatChoice
+from cfbilling.cli.progress_bar import Verbosity
+from cfbilling.cli.query import Endpoint, Query
 
 __all__ = [
-    "accounts_from",
+    "accounts_argument",
     "choice_from",
     "connection_from",
     "connection_options",
+    "export_from",
     "format_options",
-    "many_accounts",
-    "range_from",
+    "metric_option",
+    "query_from",
     "range_options",
-    "talk_from",
-    "talk_options",
+    "verbosity_from",
+    "verbosity_options",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
 Given = Mapping[str, Any]
+"""What was typed, by the names of the options."""
 
 
 def _all_of(*decorators: Callable[[Any], Any]) -> Callable[[F], F]:
@@ -74,7 +78,7 @@ connection_options = _all_of(
     ),
 )
 
-talk_options = _all_of(
+verbosity_options = _all_of(
     click.option("-q", "--quiet", is_flag=True, help="No progress, only errors."),
     click.option("-v", "--verbose", is_flag=True, help="Each request, retry and chunk too."),
 )
@@ -88,7 +92,11 @@ range_options = _all_of(
     click.option("--last", metavar="N", help="The last days, today included: 90d or 12w."),
 )
 
-many_accounts = _all_of(
+metric_option = _all_of(
+    click.option("--metric", metavar="M", help="Only this billable metric."),
+)
+
+accounts_argument = _all_of(
     click.argument("account", nargs=-1),
     click.option(
         "--accounts-file",
@@ -132,7 +140,7 @@ def format_options(*names: str) -> Callable[[F], F]:
 
 
 def connection_from(given: Given) -> Connection:
-    """Return how to reach the service."""
+    """Return the way to the service."""
     return Connection(
         given["base_url"],
         given["token_file"],
@@ -142,26 +150,46 @@ def connection_from(given: Given) -> Connection:
     )
 
 
-def talk_from(given: Given) -> Talk:
-    """Return how much to say."""
+def verbosity_from(given: Given) -> Verbosity:
+    """Return how much to say.
+
+    Raises:
+        CommandError: If it is both more and less than usual.
+    """
     if given["quiet"] and given["verbose"]:
         raise CommandError("--quiet and --verbose exclude each other")
-    return Talk(given["quiet"], given["verbose"])
-
-
-def range_from(given: Given) -> Range:
-    """Return which days are meant."""
-    today = datetime.now(UTC).date()
-    return range_of(given["start"], given["end"], given["month"], given["last"], today)
-
-
-def accounts_from(given: Given, ids: Sequence[str]) -> Accounts:
-    """Return whom to ask about: these ids, and what a file says."""
-    path = given.get("accounts_file")
-    lines = None if path is None else lines_of(path)
-    return accounts_of(ids, lines, given["token_file"])
+    return Verbosity(given["quiet"], given["verbose"])
 
 
 def choice_from(given: Given) -> FormatChoice:
     """Return what the options say about the format."""
     return FormatChoice(given["shape"], given["spreadsheet_safe"], given["decimal_scale"])
+
+
+def query_from(given: Given, endpoint: Endpoint, ids: Sequence[str]) -> Query:
+    """Return what to ask the service about these ids, and about those that a file names.
+
+    Raises:
+        CommandError: If the accounts, their credentials or the days are not right.
+    """
+    path = given.get("accounts_file")
+    lines = None if path is None else lines_of(path)
+    accounts = accounts_of(ids, lines, given["token_file"])
+    today = datetime.now(UTC).date()
+    days = date_range_of(given["start"], given["end"], given["month"], given["last"], today)
+    return Query(endpoint, accounts, days, given.get("metric"))
+
+
+def export_from(given: Given, endpoint: Endpoint, ids: Sequence[str]) -> Export:
+    """Return what to write and where to.
+
+    Raises:
+        CommandError: If options are wrong, each for itself or together.
+    """
+    return Export(
+        query_from(given, endpoint, ids),
+        connection_from(given),
+        choice_from(given),
+        given["output"],
+        verbosity_from(given),
+    )

@@ -1,4 +1,4 @@
-"""Where bytes go: standard output, or a file that appears only when it is complete."""
+"""The output: standard output, or a file that appears only when it is complete."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from cfbilling.cli.exits import OUTPUT, CommandError
+from cfbilling.cli.errors import CommandError
+from cfbilling.cli.exit_codes import OUTPUT
 
 __all__ = ["Output", "ReplacedFile", "Stream", "opened", "write_whole"]
 

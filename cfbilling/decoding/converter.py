@@ -22,7 +22,7 @@ from cfbilling.decoding.structs import AwareDatetime, Refused, exact_decimals
 from cfbilling.errors import DecodeError
 from cfbilling.records import Record
 
-__all__ = ["KINDS", "UNREADABLE", "decode_object", "encode", "parse", "structure"]
+__all__ = ["KINDS", "UNREADABLE", "decode_object", "parse", "structure"]
 
 R = TypeVar("R", bound=Record)
 
@@ -50,11 +50,6 @@ def _expected(wanted: str, value: object) -> NoReturn:
 @cache
 def _any_json() -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(float_hook=exact_decimals())
-
-
-@cache
-def _exact_json() -> msgspec.json.Encoder:
-    return msgspec.json.Encoder(decimal_format="number")
 
 
 def _text(value: object, _: type) -> str:
@@ -138,9 +133,6 @@ def _converter() -> cattrs.Converter:
         lambda cls: isinstance(cls, type) and issubclass(cls, Record),
         lambda cls: _structure_hook(converter, cls),
     )
-    converter.register_unstructure_hook_func(
-        lambda cls: isinstance(cls, type) and issubclass(cls, Record), Record.to_wire
-    )
     return converter
 
 
@@ -186,8 +178,3 @@ def decode_object(text: bytes | msgspec.Raw, record_type: type[R]) -> R:
         DecodeError: If it is not JSON, or a field has a wrong type; it names the path.
     """
     return structure(parse(text, "result"), record_type, "result")
-
-
-def encode(record: Record) -> bytes:
-    """Return the record as the JSON that the service would send, each number digit for digit."""
-    return _exact_json().encode(_converter().unstructure(record))

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
+from unittest import mock
 
 import attrs
 
+from cfbilling.cli.program import program
 from cfbilling.sandbox import Sandbox
 
-__all__ = ["Shell", "serving"]
+__all__ = ["COMMAND", "Ended", "Shell", "run_here", "serving", "started"]
 
 COMMAND = (sys.executable, "-m", "cfbilling")
 
@@ -42,6 +47,77 @@ def serving(**settings: Any) -> Iterator[Sandbox]:
 
 
 @attrs.frozen
+class Ended:
+    """A command that came to its end.
+
+    Attributes:
+        returncode: The exit code.
+        stdout: The bytes on standard output.
+        stderr: The bytes on standard error.
+    """
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+def run_here(*arguments: str, environment: Mapping[str, str], stdin: bytes = b"") -> Ended:
+    """Run the command to its end in this process, which needs no time to start.
+
+    Its standard streams are files with descriptors, for it writes past Python's own buffers.
+    """
+    with (
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+        io.TextIOWrapper(io.BytesIO(stdin), "utf-8") as text_in,
+        _text(out) as text_out,
+        _text(err) as text_err,
+        mock.patch.dict(os.environ, environment, clear=True),
+        mock.patch.multiple(sys, stdin=text_in, stdout=text_out, stderr=text_err),
+    ):
+        try:
+            program.main(arguments, "cfbilling")
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else 0
+        text_out.flush()
+        text_err.flush()
+        return Ended(code, _content(out), _content(err))
+
+
+def _text(file: IO[bytes]) -> IO[str]:
+    return open(file.fileno(), "w", encoding="utf-8", closefd=False)
+
+
+def _content(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+@contextmanager
+def started(
+    *arguments: str,
+    environment: Mapping[str, str],
+    stdout: int | None = None,
+    stderr: int | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the command as a process of its own, to be ended by the test."""
+    # A child inherits an ignored signal, such as that of a test run in the background.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments], env=dict(environment), stdout=stdout, stderr=stderr
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
+        try:
+            yield process
+        finally:
+            # Else a test that fails would wait for ever.
+            process.kill()
+
+
+@attrs.frozen
 class Shell:
     """The command, pointed at a sandbox by its environment."""
 
@@ -58,23 +134,6 @@ class Shell:
             **more,
         }
 
-    def run(
-        self, *arguments: str, stdin: bytes = b"", **environment: str
-    ) -> subprocess.CompletedProcess[bytes]:
+    def run(self, *arguments: str, stdin: bytes = b"", **environment: str) -> Ended:
         """Run the command to its end."""
-        return subprocess.run(
-            [*COMMAND, *arguments],
-            input=stdin,
-            capture_output=True,
-            env=self.environment(**environment),
-            timeout=60,
-            check=False,
-        )
-
-    def start(
-        self, *arguments: str, stdout: int | None = None, stderr: int | None = None
-    ) -> subprocess.Popen[bytes]:
-        """Start the command, to be ended by the test."""
-        return subprocess.Popen(
-            [*COMMAND, *arguments], env=self.environment(), stdout=stdout, stderr=stderr
-        )
+        return run_here(*arguments, stdin=stdin, environment=self.environment(**environment))

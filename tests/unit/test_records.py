@@ -5,11 +5,13 @@ from decimal import Decimal
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cfbilling.decoding.converter import decode_object
 from cfbilling.decoding.decoder import RecordDecoder
-from cfbilling.records import BillingProfile, PaygoRecord, Record, UsageRecord
-from tests.unit.strategies import PAYGO, USAGE, kind_of
+from cfbilling.records import BillingProfile, Column, PaygoRecord, Record, UsageRecord
+from tests.unit.strategies import PAYGO, USAGE, Row, array_text, kind_of, numbers, valid_rows
 
 TEXT, NUMBER, MOMENT, TRUTH = str, Decimal, datetime, bool
 USAGE_REQUIRED = {
@@ -262,3 +264,67 @@ def test_a_profile_is_hashable_and_picklable() -> None:
     profile = full_profile()
     assert {profile} == {full_profile()}
     assert profile == pickle.loads(pickle.dumps(profile))  # noqa: S301
+
+
+RECORD_TYPES: list[type[Record]] = [UsageRecord, PaygoRecord, BillingProfile]
+
+
+@pytest.mark.parametrize("record_type", RECORD_TYPES)
+def test_columns_are_the_documented_fields(record_type: type[Record]) -> None:
+    """Each documented field is a column, in order, with the type that its annotation says."""
+    fields = [field.name for field in attrs.fields(record_type) if field.name != "extra"]
+    assert fields == [column.name for column in record_type.columns]
+    names = {column.name: column.wire_name for column in record_type.columns}
+    assert dict(record_type.wire_names) == names
+    for column in record_type.columns:
+        annotated = kind_of(record_type, column.name)
+        assert column.kind is (annotated if isinstance(annotated, type) else dict)
+
+
+def test_a_column_says_where_a_value_stands() -> None:
+    """A column leads from a record's attribute to the field on the wire."""
+    assert Column("x_zone_id", "x_ZoneId", str) in UsageRecord.columns
+    assert Column("tags", "Tags", dict) in UsageRecord.columns
+    assert Column("created_on", "created_on", datetime) in BillingProfile.columns
+    assert Record.columns == ()
+
+
+def exactly(text: bytes | str) -> object:
+    """Return what JSON says, each number as its own text."""
+    return json.loads(text, parse_float=str, parse_int=str)
+
+
+@given(
+    st.sampled_from([UsageRecord, PaygoRecord]).flatmap(
+        lambda t: st.tuples(st.just(t), valid_rows(t))
+    )
+)
+def test_json_is_what_was_decoded(drawn: tuple[type[Record], Row]) -> None:
+    """A record's JSON decodes to an equal record, and says what its dict says."""
+    record_type, row = drawn
+    (record,) = RecordDecoder(record_type).decode(array_text(row)).records
+    text = record.to_json()
+    assert RecordDecoder(record_type).decode(b"[" + text + b"]").records == [record]
+    assert list(record.to_wire()) == list(json.loads(text))
+
+
+@given(numbers.map(Decimal))
+def test_json_keeps_each_digit(number: Decimal) -> None:
+    """A number stands in the JSON with exactly the digits and the exponent that it has."""
+    record = UsageRecord(billed_cost=number, extra={"New": [number]})
+    assert exactly(record.to_json()) == {"BilledCost": str(number), "New": [str(number)]}
+
+
+@given(numbers.map(Decimal))
+def test_json_keeps_a_number_in_its_string(number: Decimal) -> None:
+    """A balance stands in a string, as the service sends it."""
+    assert json.loads(BillingProfile(balance=number).to_json()) == {"balance": str(number)}
+
+
+def test_json_leaves_out_what_is_absent() -> None:
+    """Absent fields are left out, date-times are in UTC, and unknown fields come last."""
+    start = datetime(2025, 1, 1, 5, 30, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    record = PaygoRecord(charge_period_start=start, zone_name="\u20ac", extra={"New": None})
+    expected = '{"ChargePeriodStart":"2025-01-01T00:00:00Z","ZoneName":"\u20ac","New":null}'
+    assert expected == record.to_json().decode()
+    assert Record().to_json() == b"{}"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cfbilling.decoding.converter import decode_object, encode
+from cfbilling.decoding.converter import decode_object
 from cfbilling.decoding.decoder import Batch, RecordDecoder
 from cfbilling.decoding.structs import Refused
 from cfbilling.errors import DecodeError
@@ -95,7 +95,7 @@ def test_encoding_loses_nothing(array: tuple[type[Record], list[Row]]) -> None:
     decoder = DECODERS[record_type]
     batch = outcome_of(lambda: decoder.decode(array_text(*rows)), DecodeError)
     for record in batch.records if batch else ():
-        (again,) = decoder.decode(b"[" + encode(record) + b"]").records
+        (again,) = decoder.decode(b"[" + record.to_json() + b"]").records
         assert record == again
         for name in record_type.wire_names:
             expected, found = getattr(record, name), getattr(again, name)
@@ -110,7 +110,7 @@ def test_a_moment_at_the_edge_is_refused_or_survives(moment: str) -> None:
     text = usage_array(ChargePeriodStart=json.dumps(moment))
     batch = outcome_of(lambda: USAGES.decode(text), DecodeError)
     records = batch.records if batch else []
-    assert records == [USAGES.decode(b"[" + encode(r) + b"]").records[0] for r in records]
+    assert records == [USAGES.decode(b"[" + r.to_json() + b"]").records[0] for r in records]
 
 
 @UNHURRIED

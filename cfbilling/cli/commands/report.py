@@ -1,0 +1,105 @@
+"""The command ``cfbilling report``: what it cost, in the terminal, on a page and as a picture."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from cfbilling.cli.errors import CommandError
+from cfbilling.cli.exit_codes import exit_code_of_all
+from cfbilling.cli.options import (
+    accounts_argument,
+    connection_from,
+    connection_options,
+    metric_option,
+    query_from,
+    range_options,
+    verbosity_from,
+    verbosity_options,
+)
+from cfbilling.cli.process import run
+from cfbilling.cli.progress_bar import progress_shown
+from cfbilling.cli.report.answer import add_up
+from cfbilling.cli.report.facts import report_of
+from cfbilling.cli.report.terminal import cost_table, exact_totals, report_console
+from cfbilling.cli.report.totals import DIMENSIONS, Dimension, Row, Totals
+
+__all__ = ["report"]
+
+
+@click.command()
+@accounts_argument
+@range_options
+@metric_option
+@click.option(
+    "--by", type=click.Choice(DIMENSIONS), default="product", show_default=True, help="What to sum."
+)
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Lines to show; the others are one line together.",
+)
+@click.option("--html", metavar="FILE", help="Write a page that needs no network to be viewed.")
+@click.option("--svg", metavar="FILE", help="Write the daily chart alone.")
+@connection_options
+@verbosity_options
+def report(
+    account: tuple[str, ...],
+    *,
+    by: Dimension,
+    top: int,
+    html: str | None,
+    svg: str | None,
+    **given: Any,
+) -> None:
+    """Add up the billed cost and the usage of ACCOUNTs: exactly, for each currency and unit.
+
+    \b
+    Example, with what 'cfbilling sandbox' prints set in your shell:
+      cfbilling report $CLOUDFLARE_ACCOUNT_ID --last 90d --html report.html
+    """  # noqa: D301 - click's mark for text that is not to be wrapped
+
+    async def add_up_and_show() -> int:
+        query = query_from(given, "usage", account)
+        connection, verbosity = connection_from(given), verbosity_from(given)
+        if html or svg:
+            # Before anything is asked.
+            _require_charts()
+        totals = Totals(by)
+        asked = len(query.accounts.ids)
+        async with progress_shown(verbosity, asked) as observer:
+            failures = await add_up(query, connection, observer, [totals])
+        if len(failures) < asked:
+            rows = totals.rows(top)
+            _show(f"Cost by {by}, {query.days}", totals, rows)
+            if html or svg:
+                from cfbilling.cli.report.files import write_files  # noqa: PLC0415 - needs the extra
+
+                facts = report_of(query, totals, rows, failures)
+                await write_files(html, svg, facts, totals.daily)
+        return exit_code_of_all(asked, [failure.error for failure in failures])
+
+    run(add_up_and_show)
+
+
+def _require_charts() -> None:
+    try:
+        import cfbilling.cli.report.files  # noqa: F401, PLC0415 - needs the extra
+    except ImportError as error:
+        if error.name is None or error.name.partition(".")[0] != "pygal":
+            raise
+        raise CommandError("Charts need an extra: pip install 'cfbilling[report]'") from error
+
+
+def _show(title: str, totals: Totals, rows: Sequence[Row]) -> None:
+    console = report_console()
+    console.print(cost_table(title, totals, rows))
+    for line in exact_totals(totals):
+        console.print(line)
+    sys.stdout.flush()

@@ -1,0 +1,48 @@
+"""The way to the service: what the options say about it, made into a client."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import aiohttp
+import attrs
+
+from cfbilling import BillingClient, Credentials, RetryPolicy
+from cfbilling.events import Observer
+
+__all__ = ["Connection"]
+
+
+@attrs.frozen
+class Connection:
+    """The way to the service.
+
+    Attributes:
+        base_url: The API's URL, ``--base-url``; None for what the environment says.
+        token_file: The file with the API token, ``--token-file``; None for the environment's.
+        attempts: The most attempts of one request, ``--attempts``.
+        max_wait: The most seconds that one request may spend waiting, ``--max-wait``.
+        concurrency: The most requests in flight, ``--concurrency``.
+    """
+
+    base_url: str | None = None
+    token_file: str | None = None
+    attempts: int = 5
+    max_wait: float = 600.0
+    concurrency: int = 8
+
+    def client(
+        self,
+        credentials: Credentials,
+        observer: Observer | None = None,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
+    ) -> BillingClient:
+        """Return a client that is not entered yet."""
+        return BillingClient(
+            credentials,
+            base_url=self.base_url,
+            retry=RetryPolicy(attempts=self.attempts, budget=self.max_wait),
+            concurrency=self.concurrency,
+            observer=observer,
+            trace_configs=trace_configs,
+        )

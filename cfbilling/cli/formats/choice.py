@@ -1,0 +1,71 @@
+"""The choice of a format: what the options say, or else the name of the file."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+import attrs
+
+from cfbilling import Record
+from cfbilling.cli.errors import CommandError
+from cfbilling.cli.formats.csv import CsvFormat
+from cfbilling.cli.formats.format import Format
+from cfbilling.cli.formats.ndjson import NdjsonFormat
+from cfbilling.cli.formats.table import TableFormat
+
+__all__ = ["FORMATS", "FormatChoice", "format_of"]
+
+FORMATS = ("table", "ndjson", "csv", "parquet")
+_SUFFIXES = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet"}
+
+
+@attrs.frozen
+class FormatChoice:
+    """What the options say about the format.
+
+    Attributes:
+        name: The name of the format, ``--format``; None to go by the file's name.
+        spreadsheet_safe: Whether CSV text that a spreadsheet would run gets an apostrophe.
+        decimal_scale: The digits after the point of Parquet's numbers; None for the usual.
+    """
+
+    name: str | None = None
+    spreadsheet_safe: bool = False
+    decimal_scale: int | None = None
+
+
+def format_of(
+    choice: FormatChoice, path: str | None, record_type: type[Record], *, with_account: bool
+) -> Format:
+    """Return the format that was asked for, or that the file's name says.
+
+    Raises:
+        CommandError: If neither names one, or it needs an extra that is not installed.
+    """
+    name = choice.name or ("table" if path is None else _SUFFIXES.get(_suffix(path)))
+    match name:
+        case "csv":
+            safe = choice.spreadsheet_safe
+            return CsvFormat(record_type, with_account=with_account, spreadsheet_safe=safe)
+        case "ndjson":
+            return NdjsonFormat()
+        case "parquet":
+            scale = choice.decimal_scale
+            return _parquet(record_type, with_account=with_account, scale=scale)
+        case "table":
+            return TableFormat(record_type, with_account=with_account)
+    raise CommandError(f"--format is needed: the name {path} does not imply one")
+
+
+def _parquet(record_type: type[Record], *, with_account: bool, scale: int | None) -> Format:
+    try:
+        from cfbilling.cli.formats.parquet import ParquetFormat  # noqa: PLC0415 - needs the extra
+    except ImportError as error:
+        if error.name is None or error.name.partition(".")[0] != "pyarrow":
+            raise
+        raise CommandError("Parquet needs an extra: pip install 'cfbilling[arrow]'") from error
+    return ParquetFormat(record_type, with_account=with_account, scale=scale)
+
+
+def _suffix(path: str) -> str:
+    return PurePath(path).suffix.lower()

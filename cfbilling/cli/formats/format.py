@@ -1,0 +1,39 @@
+"""What a format is: records in, the bytes of a file out, piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Protocol
+
+import msgspec
+
+from cfbilling import Record
+
+__all__ = ["Format", "part_json"]
+
+
+class Format(Protocol):
+    """Turns records into the bytes of a file."""
+
+    def begin(self) -> bytes:
+        """Return what comes before the first record."""
+        ...
+
+    def rows(self, account_id: str, records: Sequence[Record]) -> bytes:
+        """Return what is to be written for these records of an account."""
+        ...
+
+    def finish(self) -> bytes:
+        """Return what comes after the last record."""
+        ...
+
+
+@cache
+def _encoder() -> msgspec.json.Encoder:
+    return msgspec.json.Encoder(decimal_format="number")
+
+
+def part_json(value: object) -> str:
+    """Return a part of a record, such as its tags, as JSON; each number keeps its digits."""
+    return _encoder().encode(value).decode()

@@ -1,0 +1,72 @@
+"""The process of a command: its event loop, its signals and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn
+
+from cfbilling import BillingError
+from cfbilling.cli.errors import CommandError, print_error
+from cfbilling.cli.exit_codes import INTERRUPTED, OK, OUTPUT, TERMINATED, exit_code_of
+
+__all__ = ["run"]
+
+
+Command = Callable[[], Coroutine[Any, Any, int]]
+
+
+def run(command: Command) -> NoReturn:
+    """Run *command* and exit with the code that it returns, or that its error stands for.
+
+    A closed pipe (``| head``) is not an error: whoever read it has had enough.
+    """
+    try:
+        code = _exit_code(command)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would flush standard output once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = OK
+    sys.exit(code)
+
+
+def _exit_code(command: Command) -> int:
+    try:
+        return asyncio.run(_until_terminated(command()))
+    except KeyboardInterrupt:
+        print_error("interrupted")
+        return INTERRUPTED
+    except CommandError as error:
+        print_error(error)
+        return error.exit_code
+    except BillingError as error:
+        print_error(error)
+        return exit_code_of(error)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        print_error(f"cannot write: {error}")
+        return OUTPUT
+
+
+async def _until_terminated(command: Coroutine[Any, Any, int]) -> int:
+    """Let SIGTERM end the command as cleanly as Ctrl-C does."""
+    task = asyncio.ensure_future(command)
+    is_terminated = False
+
+    def terminate() -> None:
+        nonlocal is_terminated
+        is_terminated = True
+        task.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not is_terminated:
+            raise
+        return TERMINATED

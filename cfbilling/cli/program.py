@@ -1,0 +1,42 @@
+"""The program ``cfbilling``: every command that can be typed after it."""
+
+from __future__ import annotations
+
+import click
+
+from cfbilling import __version__
+from cfbilling.cli.commands.check import check
+from cfbilling.cli.commands.demo import demo
+from cfbilling.cli.commands.org_usage import org_usage
+from cfbilling.cli.commands.paygo import paygo
+from cfbilling.cli.commands.profile import profile
+from cfbilling.cli.commands.report import report
+from cfbilling.cli.commands.sandbox import sandbox
+from cfbilling.cli.commands.usage import usage
+
+__all__ = ["program"]
+
+
+@click.group(
+    commands=[usage, org_usage, paygo, profile, report, check, sandbox, demo],
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="cfbilling")
+def program() -> None:
+    """Cloudflare billing and usage data, in a file, a table or a picture.
+
+    The credential comes from CLOUDFLARE_API_TOKEN, or CLOUDFLARE_EMAIL with CLOUDFLARE_API_KEY,
+    or from --token-file; never from an argument, which other users of the machine can see.
+
+    \b
+    Exit codes:
+      0    everything was delivered (or the reader of a pipe had enough)
+      1    some accounts failed; standard error names them
+      2    the command line is wrong
+      3    no credential, or the service does not accept it
+      4    the service refused: no such account, or no access
+      5    rate-limited for longer than --max-wait
+      6    the network or the service failed
+      7    the output could not be written
+      130  interrupted (Ctrl-C)
+    """  # noqa: D301 - click's mark for text that is not to be wrapped

@@ -1,0 +1,155 @@
+"""Progress on standard error: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import attrs
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from cfbilling import Clock
+from cfbilling.cli.plain_text import plain
+from cfbilling.events import Event, FieldMissing, QuotaPaused
+from cfbilling.progress import Progress
+
+__all__ = ["ProgressBar", "Verbosity", "duration", "event_line", "progress_shown"]
+
+_BAR_WIDTH = 24
+_LINE_EVERY = 5.0
+
+
+@attrs.frozen
+class Verbosity:
+    """How much to say.
+
+    Attributes:
+        quiet: Whether to say nothing but errors.
+        verbose: Whether to show each event too.
+    """
+
+    quiet: bool = False
+    verbose: bool = False
+
+
+def duration(seconds: float) -> str:
+    """Return seconds for people, such as ``2:05``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def event_line(event: Event) -> str:
+    """Return an event as one line."""
+    facts = attrs.asdict(event, recurse=False).items()
+    shown = " ".join(f"{name}={value}" for name, value in facts if value is not None)
+    return plain(f"{type(event).__name__} {shown}")
+
+
+class ProgressBar:
+    """An observer of the client that shows how far a job is.
+
+    Args:
+        verbosity: How much to say.
+        accounts: The number of accounts of the job, if that is known.
+        say: The function that shows a line.
+        clock: The clock of the job.
+
+    Attributes:
+        progress: The progress of the job.
+    """
+
+    def __init__(
+        self,
+        verbosity: Verbosity,
+        accounts: int | None,
+        say: Callable[[str], None],
+        clock: Clock = Clock(),  # noqa: B008 - frozen
+    ) -> None:
+        self.progress = Progress(accounts, clock)
+        self._accounts = accounts
+        self._verbosity = verbosity
+        self._say = say
+
+    def __call__(self, event: Event) -> None:
+        """Take note of *event*."""
+        self.progress(event)
+        if self._verbosity.quiet:
+            return
+        if isinstance(event, QuotaPaused):
+            self._say(f"the quota is used up: waiting {duration(event.seconds)}")
+        elif self._verbosity.verbose or isinstance(event, FieldMissing):
+            self._say(event_line(event))
+
+    def line(self) -> str:
+        """Return what is done, on one line."""
+        seen = self.progress
+        total = seen.total_chunks
+        parts = [f"{seen.chunks} of {total} chunks" if total else f"{seen.chunks} chunks"]
+        if (self._accounts or 0) > 1:
+            parts.append(f"{seen.accounts_done} of {self._accounts} accounts")
+        parts += [f"{seen.records:,} records", f"{seen.rate:,.0f}/s"]
+        if seen.retries:
+            parts.append(f"{seen.retries} retries")
+        if seen.accounts_failed:
+            parts.append(f"{seen.accounts_failed} failed")
+        if seen.pause_left:
+            parts.append(f"paused for the quota, {duration(seen.pause_left)} left")
+        elif seen.remaining:
+            parts.append(f"{duration(seen.remaining)} left")
+        return " · ".join(parts)
+
+    def summary(self) -> str:
+        """Return what was done in the end."""
+        return f"{self.line()} · {self.progress.seconds:.1f} s"
+
+    def __rich__(self) -> Text:
+        fraction = self.progress.fraction or 0.0
+        full = round(fraction * _BAR_WIDTH)
+        bar = Text("━" * full, "green") + Text("─" * (_BAR_WIDTH - full), "dim")
+        return bar + Text(f" {fraction:4.0%} {self.line()}")
+
+
+def _print_line(text: str) -> None:
+    print(f"cfbilling: {text}", file=sys.stderr, flush=True)
+
+
+async def _print_regularly(bar: ProgressBar) -> None:
+    while True:
+        await asyncio.sleep(_LINE_EVERY)
+        _print_line(bar.line())
+
+
+@asynccontextmanager
+async def progress_shown(
+    verbosity: Verbosity, accounts: int | None, *, prints_to_terminal: bool = False
+) -> AsyncIterator[ProgressBar]:
+    """Show how far a job is while the block runs.
+
+    Args:
+        verbosity: How much to say.
+        accounts: The number of accounts of the job, if that is known.
+        prints_to_terminal: Whether records are printed to the terminal, which a bar would spoil.
+    """
+    if verbosity.quiet:
+        yield ProgressBar(verbosity, accounts, _print_line)
+    elif sys.stderr.isatty() and not prints_to_terminal:
+        console = Console(stderr=True, highlight=False, markup=False)
+        bar = ProgressBar(verbosity, accounts, lambda text: console.print(f"cfbilling: {text}"))
+        with Live(bar, console=console, redirect_stdout=False):
+            yield bar
+    else:
+        bar = ProgressBar(verbosity, accounts, _print_line)
+        lines = None if prints_to_terminal else asyncio.create_task(_print_regularly(bar))
+        try:
+            yield bar
+        finally:
+            if lines is not None:
+                lines.cancel()
+                with suppress(asyncio.CancelledError):
+                    await lines
+            _print_line(bar.summary())

@@ -1,0 +1,166 @@
+"""The stacked daily chart, as SVG that follows the viewer's light or dark scheme."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from xml.etree import ElementTree as ET
+
+import attrs
+import pygal  # type: ignore[import-untyped]  # pygal has no types
+
+from cfbilling.cli.plain_text import plain
+from cfbilling.cli.report.amounts import money
+from cfbilling.cli.report.totals import add_to, exact_sum
+
+__all__ = ["PALETTE_CSS", "Chart", "chart_of"]
+
+_MOST_SERIES = 8
+_LABELS = 8
+_SVG = "http://www.w3.org/2000/svg"
+_LIGHT = "3568c9 e07b39 2a9d8f b8538f 7f63c9 c29b1e d1495b 5b8c3e 8b929a"
+_DARK = "7aa5f7 f2a065 56c7b8 df85b9 a994ec e0c05a ef7d8c 93c274 9aa3ad"
+
+
+def _colours(values: str, text: str, grid: str) -> str:
+    named = "".join(f"--c{index}:#{colour};" for index, colour in enumerate(values.split()))
+    return f"{named}--chart-text:{text};--chart-grid:{grid};"
+
+
+PALETTE_CSS = (
+    f":root{{{_colours(_LIGHT, '#4b5563', '#d9dde3')}}}"
+    f"@media(prefers-color-scheme:dark){{:root{{{_colours(_DARK, '#b6bec9', '#39414d')}}}}}"
+)
+_CHART_CSS = (
+    ".cf-chart{font-family:system-ui,sans-serif}"
+    ".cf-chart .background{fill:none}"
+    ".cf-chart .line{stroke:var(--chart-grid);stroke-width:1;fill:none}"
+    ".cf-chart .axis text{font-size:13px;fill:var(--chart-text)}"
+    ".cf-chart .axis.x text{text-anchor:middle}"
+    ".cf-chart .axis.y text{text-anchor:end}"
+    ".cf-chart .axis.x .guide{stroke:none}"
+    ".cf-chart .bar rect{stroke:none}"
+    ".cf-chart .bar:hover rect{opacity:.7}"
+    ".cf-chart .name{font-size:15px;font-weight:600;fill:var(--chart-text)}"
+    ".cf-chart .key text{font-size:13px;fill:var(--chart-text)}"
+    + "".join(f".cf-chart .color-{i} rect,.cf-chart .key-{i}{{fill:var(--c{i})}}" for i in range(9))
+)
+
+
+# The library's hook for plug-ins, which we have none of, is of a kind that Python warns of.
+sys.meta_path[:] = [hook for hook in sys.meta_path if type(hook).__module__ != "pygal"]
+
+
+@attrs.frozen
+class Chart:
+    """One currency's chart.
+
+    Attributes:
+        currency: The currency of the amounts.
+        series: The names of the series, each with the number of its colour.
+        svg: The picture, without its colours: `PALETTE_CSS` has them.
+    """
+
+    currency: str
+    series: Sequence[tuple[str, int]]
+    svg: ET.Element
+
+    def inline(self) -> str:
+        """Return the picture for a page that has the palette."""
+        return ET.tostring(self.svg, encoding="unicode")
+
+
+def chart_of(currency: str, daily: Mapping[str, Mapping[str, Decimal]]) -> Chart:
+    """Draw the cost of each day, stacked by series; the smallest series are put together."""
+    # A control character is not allowed in SVG at all.
+    currency, daily = plain(currency), {plain(name): days for name, days in daily.items()}
+    days = _days(daily)
+    stacked = _largest(daily)
+    drawn = pygal.StackedBar(
+        js=(),
+        show_legend=False,
+        width=960,
+        height=340,
+        margin=8,
+        margin_left=0,
+        spacing=8,
+        no_data_text="no cost",
+        disable_xml_declaration=True,
+        show_minor_x_labels=False,
+        truncate_label=-1,
+        x_labels_major=days[:: max(1, -(-len(days) // _LABELS))],
+        value_formatter=lambda value: f"{value:,g}",
+    )
+    drawn.x_labels = days
+    for name, _, amounts in stacked:
+        # A float is exact enough for a length; what is written is the amount itself.
+        drawn.add(name, [_bar(name, day, currency, amounts.get(day)) for day in days])
+    colours = [(name, colour) for name, colour, _ in stacked]
+    return Chart(currency, colours, _dressed(drawn.render(is_unicode=True), colours, currency))
+
+
+def _bar(name: str, day: str, currency: str, amount: Decimal | None) -> dict[str, object] | None:
+    if not amount:
+        return None
+    return {"value": float(amount), "label": f"{day} · {name}: {money(amount)} {currency}"}
+
+
+def _days(daily: Mapping[str, Mapping[str, Decimal]]) -> list[str]:
+    seen = sorted({day for amounts in daily.values() for day in amounts})
+    first, last = date.fromisoformat(seen[0]), date.fromisoformat(seen[-1])
+    return [str(first + timedelta(days=n)) for n in range((last - first).days + 1)]
+
+
+def _largest(
+    daily: Mapping[str, Mapping[str, Decimal]],
+) -> list[tuple[str, int, Mapping[str, Decimal]]]:
+    ranked = sorted(
+        daily.items(), key=lambda item: (exact_sum(item[1].values()).copy_negate(), item[0])
+    )
+    kept = [(name, colour, days) for colour, (name, days) in enumerate(ranked[:_MOST_SERIES])]
+    rest: dict[str, Decimal] = {}
+    for _, days in ranked[_MOST_SERIES:]:
+        for day, amount in days.items():
+            add_to(rest, day, amount)
+    others = f"Others ({len(ranked) - _MOST_SERIES})"
+    return [*kept, (others, _MOST_SERIES, rest)] if rest else kept
+
+
+def _tag(name: str) -> str:
+    return f"{{{_SVG}}}{name}"
+
+
+def _is_empty_bar(element: ET.Element) -> bool:
+    # The library draws a bar of no height where a series has no value.
+    labels = element.findall(f"{_tag('desc')}[@class='label']")
+    return element.get("class") == "bar" and not labels
+
+
+def _dressed(text: str, colours: Sequence[tuple[str, int]], currency: str) -> ET.Element:
+    """Take the library's own style and script out, and put tooltips and our classes in."""
+    ET.register_namespace("", _SVG)
+    root = ET.fromstring(text)  # noqa: S314 - drawn here
+    for parent in root.iter():
+        for child in list(parent):
+            if child.tag == _tag("defs") or _is_empty_bar(child):
+                parent.remove(child)
+            elif child.tag == _tag("desc"):
+                if child.get("class") == "label":
+                    # What a browser shows when the bar is pointed at.
+                    child.tag = _tag("title")
+                    child.attrib.clear()
+                else:
+                    parent.remove(child)
+            elif child.tag == _tag("title") and (parent.get("class") or "") != "bar":
+                parent.remove(child)
+    root.attrib.pop("id", None)
+    root.set("class", "cf-chart")
+    root.set("role", "img")
+    names = ", ".join(name for name, _ in colours)
+    root.set("aria-label", f"Cost of each day in {currency}, stacked: {names}")
+    style = ET.Element(_tag("style"))
+    style.text = _CHART_CSS
+    root.insert(0, style)
+    return root

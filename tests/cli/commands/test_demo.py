@@ -1,0 +1,37 @@
+"""The demonstration, as a person would run it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.cli.shell import run_here
+
+WIDE = {"COLUMNS": "120"}
+
+
+def test_the_demo_shows_what_was_streamed() -> None:
+    """The demo prints cost by product and month and what was fetched, retries included."""
+    ran = run_here("demo", environment=WIDE)
+    shown = " ".join(ran.stdout.decode().split())
+    assert ran.returncode == 0
+    for part in ("Cost and usage by product", "USD", "Workers", "Cost by month", "Total, exactly"):
+        assert part in shown
+    assert re.search(r"Fetched 52 chunks of 4 accounts: [\d,]+ records in 55 requests", shown)
+    assert re.search(r"\(3 retries\), in [\d.]+ s: [\d,]+ records/s\.", shown)
+    assert b"of 52 chunks" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({}, "CLOUDFLARE_ACCOUNT_ID"),
+        ({"CLOUDFLARE_ACCOUNT_ID": "a" * 32}, "CLOUDFLARE_API_TOKEN"),
+    ],
+)
+def test_live_without_its_variables_names_them(environment: dict[str, str], named: str) -> None:
+    """Without a token or an account, the live demo says which variable is missing."""
+    ran = run_here("demo", "--live", environment=WIDE | environment)
+    assert ran.returncode == 1
+    assert named in ran.stderr.decode()

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import csv
+import io
+
+from cfbilling import BillingProfile
+from tests.cli.shell import Shell
+from tests.cli.wire import parsed
+
+
+def test_a_profile_comes_in_each_format(shell: Shell, account: str) -> None:
+    """The profile is one object, one row or one table."""
+    truth = {n: v for n, v in shell.sandbox.expected_profile(account).items() if v is not None}
+    ndjson = shell.run("profile", account, "--format", "ndjson")
+    assert set(truth) == set(parsed(ndjson.stdout))
+    (row,) = csv.DictReader(
+        io.StringIO(shell.run("profile", account, "--format", "csv").stdout.decode())
+    )
+    assert {*BillingProfile.wire_names.values(), "extra"} == set(row)
+    assert row["balance"] == truth["balance"]
+    assert str(truth["id"]) in shell.run("profile", account).stdout.decode()

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow has no types
+import pyarrow.csv as pa_csv  # type: ignore[import-untyped]  # likewise
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # likewise
+import pytest
+
+from cfbilling import UsageRecord
+from cfbilling.cli.errors import CommandError
+from cfbilling.cli.formats.parquet import ParquetFormat
+from tests.cli.shell import Shell
+from tests.cli.wire import JANUARY, MONTH
+
+
+def _value(name: str, value: object) -> object:
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if isinstance(value, str) and "Period" in name:
+        return datetime.fromisoformat(value).astimezone(UTC)
+    return value
+
+
+def _row(wire: Mapping[str, object]) -> dict[str, object]:
+    return {name: _value(name, value) for name, value in wire.items() if value is not None}
+
+
+def test_parquet_is_what_the_service_sends(shell: Shell, account: str, tmp_path: Path) -> None:
+    """A reader finds the truth: every decimal exact, every time an instant, nulls null."""
+    target = tmp_path / "january.parquet"
+    ran = shell.run("usage", account, *MONTH, "-o", str(target))
+    assert (0, b"") == (ran.returncode, ran.stdout)
+    table = pq.read_table(target)
+    truth = list(map(_row, shell.sandbox.expected_usage(account, *JANUARY)))
+    found = [
+        {name: value for name, value in row.items() if value is not None}
+        for row in table.to_pylist()
+    ]
+    assert truth == found
+    assert [*UsageRecord.wire_names.values(), "extra"] == table.column_names
+    assert pa.decimal128(38, 26) == table.schema.field("BilledCost").type
+    assert pa.timestamp("us", tz="UTC") == table.schema.field("ChargePeriodStart").type
+
+
+def test_parquet_goes_down_a_pipe(shell: Shell, account: str) -> None:
+    """A file on standard output is whole."""
+    ran = shell.run("paygo", account, *MONTH, "--format", "parquet")
+    table = pq.read_table(pa.BufferReader(ran.stdout))
+    assert len(list(shell.sandbox.expected_paygo(account, *JANUARY))) == table.num_rows
+
+
+def test_a_number_that_does_not_fit_is_named(shell: Shell, account: str, tmp_path: Path) -> None:
+    """With too few digits, the run fails, names column and record, and leaves no file."""
+    target = tmp_path / "out.parquet"
+    ran = shell.run("usage", account, *MONTH, "-o", str(target), "--decimal-scale", "1")
+    assert ran.returncode == 7
+    assert b"ConsumedQuantity" in ran.stderr
+    assert b"does not fit decimal128(38, 1)" in ran.stderr
+    assert b"ChargePeriodStart 2025-01-01T00:00:00Z" in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", ["1E+30", "1E-30", "1234567890123.12345678901234567890123456"])
+def test_nothing_is_rounded(number: str) -> None:
+    """A number too large, too small or too long is refused, among others that fit."""
+    shape = ParquetFormat(UsageRecord, with_account=False, scale=None)
+    shape.begin()
+    records = [UsageRecord(billed_cost=Decimal(n)) for n in ("1", number)]
+    with pytest.raises(CommandError, match="BilledCost"):
+        shape.rows("a", records)
+
+
+def test_csv_tells_null_from_empty(shell: Shell, account: str, tmp_path: Path) -> None:
+    """A reader that knows the difference finds nulls and empty texts in CSV."""
+    target = tmp_path / "out.csv"
+    shell.run("paygo", account, *MONTH, "-o", str(target))
+    options = pa_csv.ConvertOptions(
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+        null_values=[""],
+        column_types={"ConsumedUnit": pa.string(), "ZoneId": pa.string()},
+    )
+    table = pa_csv.read_csv(target, convert_options=options)
+    truth = list(shell.sandbox.expected_paygo(account, *JANUARY))
+    for name in ("ConsumedUnit", "ZoneId"):
+        assert [wire.get(name) for wire in truth] == table.column(name).to_pylist()
+    assert "" in table.column("ConsumedUnit").to_pylist()

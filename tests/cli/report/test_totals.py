@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Context, Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cfbilling import UsageRecord
+from cfbilling.cli.errors import CommandError
+from cfbilling.cli.report.totals import Totals, exact_sum
+
+
+def test_currencies_and_units_stay_apart() -> None:
+    """Nothing is added across currencies or units, and nothing is rounded."""
+    totals = Totals("product")
+    for cost, currency, unit in (
+        ("0.1", "USD", "GB"),
+        ("0.2", "USD", "Requests"),
+        ("1E-20", "EUR", "GB"),
+        ("1E+20", "EUR", None),
+        ("7", None, None),
+    ):
+        totals.add(
+            "a",
+            UsageRecord(
+                billed_cost=Decimal(cost),
+                billing_currency=currency,
+                consumed_quantity=Decimal(2),
+                consumed_unit=unit,
+            ),
+        )
+    (row,) = totals.rows(10)
+    assert {
+        "USD": Decimal("0.3"),
+        "EUR": Decimal("100000000000000000000.00000000000000000001"),
+        "no currency": Decimal(7),
+    } == row.costs
+    assert {"GB": Decimal(4), "Requests": Decimal(2), "(no unit)": Decimal(4)} == row.used
+    with pytest.raises(CommandError, match="exactly"):
+        totals.add("a", UsageRecord(billed_cost=Decimal("1E+900"), billing_currency="EUR"))
+
+
+def _charge(cost: Decimal, day: int, product: str = "a") -> UsageRecord:
+    return UsageRecord(
+        billed_cost=cost,
+        billing_currency="USD",
+        x_product_family_name=product,
+        charge_period_start=datetime(2025, 1 + day // 28, 1 + day % 28, tzinfo=UTC),
+    )
+
+
+costs = st.decimals(-(10**20), 10**20, places=20)
+
+
+@given(st.lists(st.tuples(costs, st.integers(0, 80), st.sampled_from("abcdef")), min_size=1))
+def test_each_way_to_add_up_is_exact(charges: list[tuple[Decimal, int, str]]) -> None:
+    """Rows, total, months and the line of the others all come to the sum with every digit."""
+    wide = Context(prec=200)
+    expected = Decimal(0)
+    totals = Totals("product")
+    for cost, day, product in charges:
+        expected = wide.add(expected, cost)
+        totals.add("x", _charge(cost, day, product))
+    assert expected == totals.total.costs["USD"]
+    for rows in (totals.rows(), totals.rows(2)):
+        assert expected == exact_sum(row.costs["USD"] for row in rows)
+    months = [cost for by in totals.monthly("USD").values() for cost in by.values()]
+    assert expected == exact_sum(months)
+    assert len(charges) == totals.total.records
+
+
+def test_rows_are_ranked_by_every_digit() -> None:
+    """Two costs that differ beyond 28 digits are ranked by that difference."""
+    less, more = Decimal("1." + "0" * 40), Decimal("1." + "0" * 39 + "1")
+    totals = Totals("product")
+    totals.add("x", _charge(less, 0, "a"))
+    totals.add("x", _charge(more, 0, "b"))
+    assert ["b", "a"] == [row.name for row in totals.rows()]
+    assert ["b", "Others (1)"] == [row.name for row in totals.rows(1)]
+
+
+def test_months_are_told_apart() -> None:
+    """Each product's cost is known by month, and a cost without a date is in no month."""
+    totals = Totals("product")
+    for cost, day in ((1, 0), (2, 27), (4, 28)):
+        totals.add("x", _charge(Decimal(cost), day))
+    totals.add("x", UsageRecord(billed_cost=Decimal(8), billing_currency="USD"))
+    assert {"a": {"2025-01": Decimal(3), "2025-02": Decimal(4)}} == totals.monthly("USD")
+    assert totals.monthly("EUR") == {}

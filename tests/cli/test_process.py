@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cfbilling.sandbox import Fault
+from tests.cli.shell import Shell, started
+
+
+def test_a_closed_pipe_is_silent(shell: Shell, account: str) -> None:
+    """Whoever reads only the head gets it, and no complaint."""
+    arguments = ("usage", account, "--last", "365d", "--quiet", "--format", "csv")
+    environment, pipe = shell.environment(), subprocess.PIPE
+    with started(*arguments, environment=environment, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith(b"ChargePeriodStart")
+        process.stdout.close()
+        assert process.wait(30) == 0
+        assert process.stderr.read() == b""
+
+
+@contextmanager
+def _stuck(shell: Shell, account: str, target: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a run, and wait until it has written a part and hangs on the rest."""
+    # The second month never comes.
+    shell.sandbox.faults.add(Fault(times=None, query={"from": "2025-02-01"}, delay=60))
+    span = ("--from", "2025-01-01", "--to", "2025-03-01")
+    arguments = ("usage", account, *span, "-v", "-o", str(target))
+    environment = shell.environment()
+    with started(*arguments, environment=environment, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert any(b"ChunkDone" in line for line in process.stderr)
+        yield process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_cleanly(
+    shell: Shell, account: str, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    """Ctrl-C and SIGTERM leave the old file, no temporary one, and no traceback."""
+    target = tmp_path / "out.csv"
+    target.write_text("old")
+    with _stuck(shell, account, target) as process:
+        process.send_signal(number)
+        assert process.wait(30) == code
+        assert process.stderr is not None
+        assert b"Traceback" not in process.stderr.read()
+    assert (["out.csv"], "old") == ([path.name for path in tmp_path.iterdir()], target.read_text())
+
+
+def test_a_kill_leaves_the_old_file(shell: Shell, account: str, tmp_path: Path) -> None:
+    """After kill -9 in the middle of a write the old file is whole, and the part is marked."""
+    target = tmp_path / "out.csv"
+    target.write_text("old")
+    with _stuck(shell, account, target) as process:
+        process.kill()
+        assert process.wait(30) == -9
+    assert target.read_text() == "old"
+    (part,) = tmp_path.glob(".out.csv.*.cfbilling-part")
+    assert part.stat().st_size > 0
