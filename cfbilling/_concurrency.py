@@ -10,9 +10,11 @@ from typing import Any, Generic, TypeVar
 
 from cfbilling.errors import ConfigurationError
 
-__all__ = ["SMALL", "Buffer", "Tasks", "Turns", "outcome"]
+__all__ = ["SMALL", "Buffer", "Tasks", "Turns"]
 
 T = TypeVar("T")
+
+_CLOSED = "the client was closed while this stream was open"
 
 
 class Tasks:
@@ -30,11 +32,29 @@ class Tasks:
         """
         if self._is_closed:
             work.close()
-            raise ConfigurationError("the client was closed while this stream was open")
+            raise ConfigurationError(_CLOSED)
         task = asyncio.ensure_future(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
+
+    async def outcome(self, task: asyncio.Task[T]) -> T:
+        """Wait for a task and return its result; whoever is cancelled meanwhile cancels it.
+
+        Raises:
+            ConfigurationError: If the client was closed meanwhile. The caller must not see that as
+                a cancellation of its own, also if it was cancelled once before and went on.
+        """
+        caller = asyncio.current_task()
+        before = 0 if caller is None else caller.cancelling()
+        try:
+            return await task
+        except asyncio.CancelledError:
+            is_cancelled = caller is not None and caller.cancelling() > before
+            # A signal may have cancelled the caller while it ran: then it is told only here.
+            if is_cancelled or not self._is_closed:
+                raise
+            raise ConfigurationError(_CLOSED) from None
 
     async def close(self) -> None:
         """End all tasks and start no more."""
@@ -57,23 +77,6 @@ def _look_at(task: asyncio.Task[Any]) -> None:
     if not task.cancelled():
         task.exception()
 
-
-async def outcome(task: asyncio.Task[T]) -> T:
-    """Wait for a task of ours and return its result; whoever is cancelled meanwhile cancels it.
-
-    Raises:
-        ConfigurationError: If the client was closed meanwhile. The caller must not see that as a
-            cancellation of its own.
-    """
-    caller = asyncio.current_task()
-    # A caller may have been cancelled before and gone on.
-    before = 0 if caller is None else caller.cancelling()
-    try:
-        return await task
-    except asyncio.CancelledError:
-        if caller is not None and caller.cancelling() > before:
-            raise
-        raise ConfigurationError("the client was closed while this stream was open") from None
 
 
 class Buffer(Generic[T]):

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import attrs
 
-from cfbilling._concurrency import SMALL, Tasks, Turns, outcome
+from cfbilling._concurrency import SMALL, Tasks, Turns
 from cfbilling.chunk import DateChunk
 from cfbilling.credentials import Credentials
 from cfbilling.decoding.converter import decode_object
@@ -124,7 +124,7 @@ class Delivery(Generic[R]):
         tasks = self._pipeline.tasks
         task = tasks.start(self._object())
         try:
-            return await outcome(task)
+            return await tasks.outcome(task)
         finally:
             await tasks.end([task])
 
@@ -175,7 +175,7 @@ class Delivery(Generic[R]):
             ahead.append(self._pipeline.tasks.start(self._fetch(request)))
         if not ahead:
             return []
-        parts = await outcome(ahead[0])
+        parts = await self._pipeline.tasks.outcome(ahead[0])
         ahead.popleft()
         return parts
 

@@ -16,7 +16,7 @@ from typing import Generic, Literal, TypeVar
 
 import attrs
 
-from cfbilling._concurrency import Buffer, outcome
+from cfbilling._concurrency import Buffer
 from cfbilling.credentials import Credentials
 from cfbilling.errors import AccountFailure, BillingError, FanOutError
 from cfbilling.events import AccountDone, AccountFailed
@@ -104,7 +104,7 @@ class FanOut(Generic[R]):
                     failures.append(item)
                 else:
                     yield item
-            await outcome(beginning)
+            await tasks.outcome(beginning)
         finally:
             self._lanes.close()
             await tasks.end([beginning, *self._running])

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from cfbilling._concurrency import Tasks, outcome
+from cfbilling._concurrency import Tasks
 from cfbilling.errors import ConfigurationError, NotFound
 
 
@@ -84,9 +84,9 @@ async def test_failures_nobody_asked_for_are_quiet() -> None:
 async def test_the_outcome_is_the_result() -> None:
     """The outcome of a task is its result, or its own error."""
     tasks = Tasks()
-    assert await outcome(tasks.start(answer())) == 42
+    assert await tasks.outcome(tasks.start(answer())) == 42
     with pytest.raises(NotFound):
-        await outcome(tasks.start(failing()))
+        await tasks.outcome(tasks.start(failing()))
 
 
 async def test_a_task_ended_by_others_is_no_cancellation() -> None:
@@ -94,7 +94,7 @@ async def test_a_task_ended_by_others_is_no_cancellation() -> None:
     tasks = Tasks()
     log: list[str] = []
     task = tasks.start(forever(log))
-    waiting = asyncio.ensure_future(outcome(task))
+    waiting = asyncio.ensure_future(tasks.outcome(task))
     await asyncio.sleep(0)
     await tasks.close()
     with pytest.raises(ConfigurationError, match="closed"):
@@ -106,7 +106,7 @@ async def test_cancelling_the_one_who_waits_ends_the_task() -> None:
     tasks = Tasks()
     log: list[str] = []
     task = tasks.start(forever(log))
-    waiting = asyncio.ensure_future(outcome(task))
+    waiting = asyncio.ensure_future(tasks.outcome(task))
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -123,7 +123,7 @@ async def test_a_cancellation_swallowed_long_ago_is_none_of_ours() -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(3600)
         with pytest.raises(ConfigurationError, match="closed"):
-            await outcome(tasks.start(asyncio.sleep(3600)))
+            await tasks.outcome(tasks.start(asyncio.sleep(3600)))
         return "told"
 
     running = asyncio.ensure_future(job())
@@ -159,3 +159,18 @@ async def test_who_ends_tasks_may_be_cancelled() -> None:
         await asyncio.sleep(0)
     gc.collect()
     assert (True, []) == (closing.cancelled(), complaints)
+
+
+async def test_a_cancellation_that_comes_while_running_is_one() -> None:
+    """Who is cancelled before it begins to wait, as by a signal, is cancelled when it waits."""
+    tasks = Tasks()
+
+    async def job() -> None:
+        current = asyncio.current_task()
+        assert current is not None
+        current.cancel()
+        await tasks.outcome(tasks.start(asyncio.sleep(3600)))
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.ensure_future(job())
+    await tasks.close()
