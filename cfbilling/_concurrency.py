@@ -78,7 +78,6 @@ def _look_at(task: asyncio.Task[Any]) -> None:
         task.exception()
 
 
-
 class Buffer(Generic[T]):
     """Items on their way, at most so many.
 

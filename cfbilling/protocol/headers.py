@@ -6,6 +6,7 @@ two are lists of items in the sense of RFC 9651 (Structured Fields).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -20,6 +21,7 @@ from cfbilling.errors import ConfigurationError
 __all__ = ["Headers", "Quota", "QuotaPolicy", "QuotaSignal", "parse_retry_after", "read_signal"]
 
 _TOO_MANY_REQUESTS = 429
+_USUAL = re.compile(r'"([a-z]{1,64})";r=([0-9]{1,15});t=([0-9]{1,15})')
 
 
 class Headers(Protocol):
@@ -119,7 +121,21 @@ def _policies(header: str) -> Mapping[str, QuotaPolicy]:
 
 def _joined(headers: Headers, name: str) -> str:
     # A list may be told in several lines (RFC 9110, section 5.3).
-    return ", ".join(headers.getall(name, ()))
+    lines = headers.getall(name, ())
+    return lines[0] if len(lines) == 1 else ", ".join(lines)
+
+
+def _quotas(header: str, policies: Mapping[str, QuotaPolicy]) -> Iterator[Quota]:
+    # The text differs in each response, and to parse it in general costs a tenth of a small one.
+    usual = _USUAL.fullmatch(header)
+    if usual is not None:
+        name = usual[1]
+        yield Quota(name, int(usual[2]), float(usual[3]), policies.get(name))
+        return
+    for name, parameters in _items(header):
+        remaining, reset = _number(parameters, "r"), _number(parameters, "t")
+        if remaining is not None and reset is not None:
+            yield Quota(name, remaining, float(reset), policies.get(name))
 
 
 def read_signal(status: int, headers: Headers, now: datetime) -> QuotaSignal:
@@ -131,17 +147,13 @@ def read_signal(status: int, headers: Headers, now: datetime) -> QuotaSignal:
         now: The present moment, for a ``Retry-After`` that is a date.
     """
     policies = _policies(_joined(headers, "Ratelimit-Policy"))
-    quotas: list[Quota] = []
-    for name, parameters in _items(_joined(headers, "Ratelimit")):
-        remaining, reset = _number(parameters, "r"), _number(parameters, "t")
-        if remaining is not None and reset is not None:
-            quotas.append(Quota(name, remaining, float(reset), policies.get(name)))
+    quotas = tuple(_quotas(_joined(headers, "Ratelimit"), policies))
     if status != _TOO_MANY_REQUESTS:
-        return QuotaSignal(tuple(quotas))
+        return QuotaSignal(quotas)
     wait = parse_retry_after(headers, now)
     if wait is None:
         wait = max((quota.reset for quota in quotas if not quota.remaining), default=None)
-    return QuotaSignal(tuple(quotas), is_refusal=True, wait=wait)
+    return QuotaSignal(quotas, is_refusal=True, wait=wait)
 
 
 def _http_date(text: str) -> datetime | None:

@@ -25,6 +25,7 @@ LARGEST_RECORD = 4 * 1024 * 1024
 """Bytes without any record boundary after which a body is given up."""
 
 _WINDOW = 16 * 1024
+_USUAL = 128 * 1024
 _MOST_CUTS_TRIED = 4
 _MOST_HEADS_TRIED = 4
 _RESULT_ARRAY = re.compile(rb'"result"\s*:\s*\[')
@@ -65,8 +66,11 @@ def _check_encoding(text: bytes) -> None:
     # The proof skips over what is inside strings.
     if text.isascii():
         return
-    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
+        if len(text) <= _USUAL:
+            text.decode()
+            return
+        decoder = codecs.getincrementaldecoder("utf-8")()
         # In windows, because one character may widen the whole text to four bytes for each.
         for begin in range(0, len(text), _WINDOW):
             decoder.decode(text[begin : begin + _WINDOW])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import Iterator
 from http import HTTPStatus
 
 import attrs
@@ -78,56 +77,60 @@ class _Flow:
 class _Body:
     """The plain bytes of a response, counted as they come."""
 
-    def __init__(
-        self, exchange: Exchange, codings: Codings, most_bytes: int, turns: Turns, flow: _Flow
-    ) -> None:
+    def __init__(self, exchange: Exchange, codings: Codings, most_bytes: int, flow: _Flow) -> None:
         self._exchange = exchange
         self._flow = flow
         self._inflater = codings.inflater_for(exchange.headers.get("Content-Encoding"))
         self._most_bytes = most_bytes
-        self._turns = turns
         self.wire_bytes = 0
         self.body_bytes = 0
 
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
-        while received := await self._flow.read(self._exchange):
-            self.wire_bytes += len(received)
-            for piece in self._inflater.inflate(received):
-                self.body_bytes += len(piece)
-                if self.body_bytes > self._most_bytes:
-                    raise ResponseTooLarge(f"the body is longer than {self._most_bytes} bytes")
-                if self.body_bytes > SMALL:
-                    await self._turns.take()
-                yield piece
+    async def read(self) -> bytes:
+        """Return the next bytes as they were sent; empty at the end."""
+        received = await self._flow.read(self._exchange)
+        self.wire_bytes += len(received)
+        return received
+
+    def plain(self, received: bytes) -> Iterator[bytes]:
+        """Yield the plain bytes of what was received, in bounded pieces."""
+        for piece in self._inflater.inflate(received):
+            self.body_bytes += len(piece)
+            if self.body_bytes > self._most_bytes:
+                raise ResponseTooLarge(f"the body is longer than {self._most_bytes} bytes")
+            yield piece
+
+    def finish(self) -> None:
+        """Verify that the coded data came to its own end."""
         self._inflater.finish()
 
 
-async def _refusal_body(exchange: Exchange, codings: Codings, turns: Turns, flow: _Flow) -> bytes:
-    """Return what a refusal says, as far as it is sane; the status alone says enough."""
-    text = bytearray()
-    try:
-        body = _Body(exchange, codings, _LONGEST_REFUSAL, turns, flow)
-        async with aclosing(body.pieces()) as pieces:
-            async for piece in pieces:
-                text += piece
-    except BillingError:
-        return b""
-    return bytes(text)
-
-
-async def _slice_into(spool: Spool, body: _Body, slice_bytes: int) -> Ending:
+async def _slice_into(spool: Spool, body: _Body, slice_bytes: int, turns: Turns) -> Ending:
     slicer = Slicer(slice_bytes)
-    async with aclosing(body.pieces()) as pieces:
+    while received := await body.read():
+        pieces = body.plain(received)
         try:
-            async for piece in pieces:
+            for piece in pieces:
+                if body.body_bytes > SMALL:
+                    await turns.take()
                 for text in slicer.feed(piece):
                     await spool.put(text)
         except DecodeError:
             # Corrupt data may fail here before its checksum tells; then that is the error.
-            async for _ in pieces:
-                pass
+            await _pass_over(pieces, body, turns)
             raise
+    body.finish()
     return slicer.finish()
+
+
+async def _pass_over(pieces: Iterator[bytes], body: _Body, turns: Turns) -> None:
+    while True:
+        for _ in pieces:
+            await turns.take()
+        received = await body.read()
+        if not received:
+            break
+        pieces = body.plain(received)
+    body.finish()
 
 
 class Receiver:
@@ -184,11 +187,11 @@ class Receiver:
         spool = self._room.spool()
         try:
             if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-                said = await _refusal_body(exchange, self._codings, self._turns, flow)
+                said = await self._refusal_body(exchange, flow)
                 raise self._refusal(exchange, refusal_details(said), endpoint)
             most_bytes = self._limits.max_response_bytes
-            body = _Body(exchange, self._codings, most_bytes, self._turns, flow)
-            ending = await _slice_into(spool, body, self._limits.slice_bytes)
+            body = _Body(exchange, self._codings, most_bytes, flow)
+            ending = await _slice_into(spool, body, self._limits.slice_bytes, self._turns)
             if not ending.envelope.success:
                 raise self._refusal(exchange, ending.envelope.details, endpoint)
             await spool.put(ending.last_slice)
@@ -200,6 +203,19 @@ class Receiver:
             spool.close()
             raise
         return Received(spool, ending.is_array, status, ray_id, body.wire_bytes, body.body_bytes)
+
+    async def _refusal_body(self, exchange: Exchange, flow: _Flow) -> bytes:
+        """Return what a refusal says, as far as it is sane; the status alone says enough."""
+        text = bytearray()
+        try:
+            body = _Body(exchange, self._codings, _LONGEST_REFUSAL, flow)
+            while received := await body.read():
+                for piece in body.plain(received):
+                    text += piece
+            body.finish()
+        except BillingError:
+            return b""
+        return bytes(text)
 
     def _refusal(
         self, exchange: Exchange, details: tuple[ErrorDetail, ...], endpoint: Endpoint[Record]

@@ -123,3 +123,13 @@ def test_a_policy_that_cannot_be_is_refused(name: str, values: dict[str, Any]) -
     """A quota to assume has to be of more than nothing; the error names what is wrong."""
     with pytest.raises(ConfigurationError, match=f"assumed_quota.{name}"):
         QuotaPolicy(**values)
+
+
+LIMITS = r'"[a-zA-Z" \\;-]{0,5}" ?; ?r=-?[0-9.]{1,17} ?;t=[0-9]{1,17}(;x)?'
+
+
+@given(st.from_regex(LIMITS, fullmatch=True))
+def test_the_usual_form_is_read_like_any_other(limit: str) -> None:
+    """A limit in the usual form, or nearly so, tells the same alone as in a list of two."""
+    listed = signal(200, ("Ratelimit", f'{limit}, "zz";r=1;t=1')).quotas
+    assert listed[:-1] == signal(200, ("Ratelimit", limit)).quotas
