@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
 from itertools import islice
 from operator import attrgetter
 from time import perf_counter
@@ -88,12 +87,23 @@ class Pipeline:
         return self._decoders[record_type]
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class _Part(Generic[R]):
-    """A request and its answer, received whole."""
+    """A request and its answer, received whole.
+
+    Attributes:
+        request: The request.
+        received: The answer.
+        decoded: How many records of it were decoded.
+        delivered: How many of them its chunk owns.
+        longest_slice: The longest time that a slice took, in seconds.
+    """
 
     request: Request[R]
     received: Received
+    decoded: int = 0
+    delivered: int = 0
+    longest_slice: float = 0.0
 
 
 class Delivery(Generic[R]):
@@ -146,17 +156,27 @@ class Delivery(Generic[R]):
             BillingError: What went wrong, with the request's facts.
         """
         pipeline, whole = self._pipeline, self._request
-        planned = pipeline.planner.count(whole)
-        pipeline.observer(StreamStarted(**whole.facts, chunks=planned))
+        pipeline.observer(
+            StreamStarted(
+                endpoint=whole.endpoint.name,
+                scope_id=whole.scope_id,
+                chunk=whole.chunk,
+                chunks=pipeline.planner.count(whole),
+            )
+        )
         requests = pipeline.planner.requests(whole)
         ahead: deque[asyncio.Task[list[_Part[R]]]] = deque()
         parts: list[_Part[R]] = []
         try:
             while parts := await self._next_parts(requests, ahead):
                 for part in parts:
-                    async with aclosing(self._part_batches(part)) as batches:
-                        async for batch in batches:
-                            yield batch
+                    # In line: a generator for each part would cost a tenth of a small answer.
+                    while (text := await part.received.spool.take()) is not None:
+                        if len(text) > SMALL:
+                            await pipeline.turns.take()
+                        if owned := self._owned(part, text):
+                            yield owned
+                    self._end(part)
         finally:
             _close(parts)
             for task in ahead:
@@ -217,40 +237,41 @@ class Delivery(Generic[R]):
                 raise DecodeError("expected an array", "result")
         return _Part(request, received)
 
-    async def _part_batches(self, part: _Part[R]) -> AsyncGenerator[list[R], None]:
-        turns, chunk = self._pipeline.turns, part.request.chunk
-        delivered = index = 0
-        longest = 0.0
-        while (text := await part.received.spool.take()) is not None:
-            if len(text) > SMALL:
-                await turns.take()
-            began = perf_counter()
-            batch = self._decoded(part, text, index)
-            owned = batch if chunk is None else _owned(batch, chunk)
-            longest = max(longest, perf_counter() - began)
-            index += len(batch)
-            delivered += len(owned)
-            if owned:
-                yield owned
-        part.received.spool.close()
-        self._pipeline.observer(
-            ChunkDone(
-                **part.request.facts,
-                records=delivered,
-                outside=index - delivered,
-                longest_slice=longest,
-            ),
-        )
-
-    def _decoded(self, part: _Part[R], text: bytes, index: int) -> list[R]:
+    def _owned(self, part: _Part[R], text: bytes) -> list[R]:
+        """Decode a slice, and keep what the part's chunk owns."""
         request, received = part.request, part.received
+        began = perf_counter()
         with about(request, received.status, received.ray_id):
-            batch = self._pipeline.decoder(request.endpoint.record_type).decode(text, index)
+            decoder = self._pipeline.decoder(request.endpoint.record_type)
+            batch = decoder.decode(text, part.decoded)
             _check_owner(request, batch.records)
-        for field in sorted(batch.missing - self._told_missing):
+        if batch.missing:
+            self._tell_missing(request, batch.missing)
+        chunk = request.chunk
+        owned = batch.records if chunk is None else _inside(chunk, batch.records)
+        part.longest_slice = max(part.longest_slice, perf_counter() - began)
+        part.decoded += len(batch.records)
+        part.delivered += len(owned)
+        return owned
+
+    def _tell_missing(self, request: Request[R], missing: frozenset[str]) -> None:
+        for field in sorted(missing - self._told_missing):
             self._told_missing.add(field)
             self._pipeline.observer(FieldMissing(**request.facts, field=field))
-        return batch.records
+
+    def _end(self, part: _Part[R]) -> None:
+        part.received.spool.close()
+        request = part.request
+        self._pipeline.observer(
+            ChunkDone(
+                endpoint=request.endpoint.name,
+                scope_id=request.scope_id,
+                chunk=request.chunk,
+                records=part.delivered,
+                outside=part.decoded - part.delivered,
+                longest_slice=part.longest_slice,
+            )
+        )
 
 
 def _check_owner(request: Request[R], records: list[R]) -> None:
@@ -267,7 +288,7 @@ def _check_owner(request: Request[R], records: list[R]) -> None:
         raise DecodeError("the answer is about another account", "result")
 
 
-def _owned(records: list[R], chunk: DateChunk) -> list[R]:
+def _inside(chunk: DateChunk, records: list[R]) -> list[R]:
     """Keep the records whose charge period starts inside the chunk.
 
     A record that does not say when it starts belongs where it ends; one that says neither is

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 
 import attrs
 
 from cfbilling.credentials import ApiKey, ApiToken, Credentials
-from cfbilling.errors import ConfigurationError, RateLimited
+from cfbilling.errors import BillingError, ConfigurationError, RateLimited
 from cfbilling.events import ChunkReceived, Observer, QuotaPaused, RequestSent
 from cfbilling.options import Clock, Limits, RetryPolicy
 from cfbilling.protocol.headers import QuotaPolicy, QuotaSignal, read_signal
@@ -21,7 +22,7 @@ from cfbilling.records import Record
 from cfbilling.transport.budget import Budget
 from cfbilling.transport.rate_limit import Permit, RateLimiter
 from cfbilling.transport.receiver import Received, Receiver
-from cfbilling.transport.retry import Attempts, retrying
+from cfbilling.transport.retry import Attempts, is_transient, retrying
 from cfbilling.transport.session import HttpSession
 
 __all__ = ["Fetcher"]
@@ -120,12 +121,23 @@ class Fetcher:
         """
         lane = self._lane(credentials)
         attempts = Attempts(self._policy, lane.limiter, Budget(self._policy.budget))
-
-        async def attempt(request: Request[Record], attempts: Attempts) -> Received:
-            return await self._attempt(request, attempts, lane)
-
         with about(request):
-            return await retrying(request, attempt, attempts, self._clock, self._observer)
+            try:
+                return await self._attempt(request, attempts, lane)
+            except BillingError as error:
+                if not is_transient(error):
+                    error.attempts = attempts.number
+                    raise
+                # Without its frames, or it would keep this one and be kept by it.
+                first_error = error.with_traceback(None)
+            return await retrying(
+                first_error,
+                request,
+                partial(self._attempt, request, attempts, lane),
+                attempts,
+                clock=self._clock,
+                observer=self._observer,
+            )
 
     async def _attempt(self, request: Request[Record], attempts: Attempts, lane: _Lane) -> Received:
         permit = await self._permit(lane.limiter, attempts.budget)
@@ -137,7 +149,9 @@ class Fetcher:
         try:
             self._observer(
                 ChunkReceived(
-                    **request.facts,
+                    endpoint=request.endpoint.name,
+                    scope_id=request.scope_id,
+                    chunk=request.chunk,
                     wire_bytes=received.wire_bytes,
                     body_bytes=received.body_bytes,
                     seconds=self._clock.monotonic() - began,
@@ -163,7 +177,14 @@ class Fetcher:
     ) -> Received:
         limiter, signal = lane.limiter, None
         try:
-            self._observer(RequestSent(attempt=number, **request.facts))
+            self._observer(
+                RequestSent(
+                    endpoint=request.endpoint.name,
+                    scope_id=request.scope_id,
+                    chunk=request.chunk,
+                    attempt=number,
+                )
+            )
             async with self._session.get(self._base_url + request.target, lane.headers) as exchange:
                 # At the head: what comes of the body does not change what it says of the quota.
                 signal = read_signal(exchange.status, exchange.headers, self._clock.now())

@@ -50,7 +50,7 @@ class Attempts:
     policy: RetryPolicy
     limiter: RateLimiter
     budget: Budget
-    number: int = 0
+    number: int = 1
     failures: int = 0
 
     def pause(self, error: BillingError) -> tuple[float, bool] | None:
@@ -75,17 +75,23 @@ class Attempts:
 
 
 async def retrying(
+    first_error: BillingError,
     request: Request[Record],
-    attempt: Callable[[Request[Record], Attempts], Awaitable[T]],
+    attempt: Callable[[], Awaitable[T]],
     attempts: Attempts,
+    *,
     clock: Clock,
     observer: Observer,
 ) -> T:
-    """Call *attempt* until it succeeds, fails for good, or the policy is used up.
+    """Call *attempt* again until it succeeds, fails for good, or the policy is used up.
+
+    Nearly every request succeeds at once, and then even to prepare for a failure would cost more
+    than all the rest of our code: so this begins with a failure in hand.
 
     Args:
+        first_error: The error of the first attempt.
         request: The request that is attempted.
-        attempt: Called with the request and what was used up so far.
+        attempt: The attempt, to be made again.
         attempts: What is used up so far.
         clock: The clock that waits.
         observer: Gets a `RetryScheduled` for each attempt that is followed by another.
@@ -93,29 +99,8 @@ async def retrying(
     Raises:
         BillingError: The last error itself, with its ``attempts`` counted.
     """
-    # Nearly every request succeeds at once, and then tenacity would cost more than all the rest
-    # of our code: it is entered with a failure in hand.
-    attempts.number = 1
-    try:
-        return await attempt(request, attempts)
-    except BillingError as error:
-        error.attempts = 1
-        if not is_transient(error):
-            raise
-        first_error = error
-    return await _retry(request, attempt, attempts, clock, observer, first_error=first_error)
-
-
-async def _retry(
-    request: Request[Record],
-    attempt: Callable[[Request[Record], Attempts], Awaitable[T]],
-    attempts: Attempts,
-    clock: Clock,
-    observer: Observer,
-    *,
-    first_error: BillingError,
-) -> T:
     known: BillingError | None = first_error
+    first_error.attempts = attempts.number
     pause: tuple[float, bool] | None = None
 
     async def again() -> T:
@@ -125,7 +110,7 @@ async def _retry(
             raise error
         attempts.number += 1
         try:
-            return await attempt(request, attempts)
+            return await attempt()
         except BillingError as error:
             error.attempts = attempts.number
             raise
