@@ -12,7 +12,7 @@ from dataclasses import replace
 from benchmarks.harness.consumer import Job, run_alone
 from benchmarks.harness.figures import Figure, Setup, at_least, at_most
 from benchmarks.harness.servers import Work
-from benchmarks.harness.stopwatch import Cost, best_of
+from benchmarks.harness.stopwatch import Cost, median_of
 from cfbilling import ApiToken, BillingClient
 
 __all__ = ["fanout"]
@@ -40,7 +40,7 @@ async def _measured(work: Work, requests: int, rounds: int) -> dict[str, Cost]:
                 count += len(records)
             assert count == requests, count
 
-        return await best_of(rounds, {"many": many, "one": one})
+        return await median_of(rounds, {"many": many, "one": one})
 
 
 def _by_credential(work: Work, accounts: int, rounds: int) -> Iterator[Figure]:

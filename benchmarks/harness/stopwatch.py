@@ -1,14 +1,14 @@
-"""Contenders in turn, in one process, round after round; the best round of each counts."""
+"""Contenders in turn, in one process, round after round; the median of each counts."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from math import inf
+from statistics import median
 from time import perf_counter, process_time
 
-__all__ = ["Cost", "best_of"]
+__all__ = ["Cost", "median_of"]
 
 
 @dataclass(frozen=True)
@@ -20,28 +20,33 @@ class Cost:
         cpu: Seconds of processor time in this process.
     """
 
-    wall: float = inf
-    cpu: float = inf
+    wall: float
+    cpu: float
 
 
-async def best_of(
+async def median_of(
     rounds: int, contenders: Mapping[str, Callable[[], Awaitable[object]]]
 ) -> dict[str, Cost]:
-    """Run all contenders *rounds* times, alternating, and return the best of each.
+    """Run all contenders *rounds* times, alternating, and return the median of each.
 
-    The first round is not counted. What was there before belongs to nobody's garbage collection.
+    The first round is not counted, and every other round goes the other way round, so that nobody
+    always comes after the same. What was there before belongs to nobody's garbage collection.
     """
-    best = dict.fromkeys(contenders, Cost())
+    costs: dict[str, list[Cost]] = {name: [] for name in contenders}
     gc.collect()
     gc.freeze()
     for number in range(rounds + 1):
-        for name, run in contenders.items():
+        names = list(contenders)[:: -1 if number % 2 else 1]
+        for name in names:
             gc.collect()
             wall, cpu = perf_counter(), process_time()
-            result = await run()
+            result = await contenders[name]()
             wall, cpu = perf_counter() - wall, process_time() - cpu
             del result
             if number:
-                best[name] = Cost(min(best[name].wall, wall), min(best[name].cpu, cpu))
+                costs[name].append(Cost(wall, cpu))
     gc.unfreeze()
-    return best
+    return {
+        name: Cost(median(cost.wall for cost in found), median(cost.cpu for cost in found))
+        for name, found in costs.items()
+    }

@@ -8,9 +8,8 @@ the JSON, so it costs a small part of decoding and can run while the body is sti
 
 from __future__ import annotations
 
-import codecs
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain, islice
 
 import attrs
@@ -18,14 +17,13 @@ import msgspec
 
 from cfbilling.errors import DecodeError, TransportError
 from cfbilling.protocol.envelope import Envelope
+from cfbilling.protocol.proof import JsonProof, check_encoding
 
-__all__ = ["LARGEST_RECORD", "Ending", "Slicer", "is_json"]
+__all__ = ["LARGEST_RECORD", "Ending", "Slicer"]
 
 LARGEST_RECORD = 4 * 1024 * 1024
 """Bytes without any record boundary after which a body is given up."""
 
-_WINDOW = 16 * 1024
-_USUAL = 128 * 1024
 _MOST_CUTS_TRIED = 4
 _MOST_HEADS_TRIED = 4
 _RESULT_ARRAY = re.compile(rb'"result"\s*:\s*\[')
@@ -51,33 +49,6 @@ class Ending:
     envelope: Envelope
     is_array: bool
     last_slice: bytes
-
-
-def is_json(text: bytes) -> bool:
-    """Return whether a text is JSON, not looking into its strings."""
-    try:
-        msgspec.json.decode(text, type=msgspec.Raw)
-    except (msgspec.MsgspecError, RecursionError):
-        return False
-    return True
-
-
-def _check_encoding(text: bytes) -> None:
-    # The proof skips over what is inside strings.
-    if text.isascii():
-        return
-    try:
-        if len(text) <= _USUAL:
-            text.decode()
-            return
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        # In windows, because one character may widen the whole text to four bytes for each.
-        for begin in range(0, len(text), _WINDOW):
-            decoder.decode(text[begin : begin + _WINDOW])
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        # Its representation would show the body.
-        raise DecodeError("text is not UTF-8") from None
 
 
 def _ends_early(error: msgspec.DecodeError, text: bytes) -> bool:
@@ -135,10 +106,10 @@ class Slicer:
 
     Args:
         slice_bytes: About how long a slice is to be.
-        proof: The proof that a text is JSON.
+        proof: The proof that a text is JSON in UTF-8.
     """
 
-    def __init__(self, slice_bytes: int, proof: Callable[[bytes], bool] = is_json) -> None:
+    def __init__(self, slice_bytes: int, proof: JsonProof) -> None:
         self._proof = proof
         self._slice_bytes = slice_bytes
         self._enough = slice_bytes
@@ -174,7 +145,7 @@ class Slicer:
             text = bytes(self._buffer)
             ends = (match.end() for match in _RESULT_ARRAY.finditer(text))
             heads = (text[:end] for end in islice(ends, _MOST_HEADS_TRIED))
-            self._head = next((head for head in heads if self._proof(head + b"]}")), b"")
+            self._head = next((head for head in heads if self._proof.is_json(head + b"]}")), b"")
             del self._buffer[: len(self._head)]
         return bool(self._head)
 
@@ -190,8 +161,7 @@ class Slicer:
         for end in chain(ends, self._followed_end(begin)):
             with memoryview(self._buffer) as view:
                 text = b"".join((_OPENING, view[begin : end + 1], _CLOSING))
-            if self._proof(text):
-                _check_encoding(text)
+            if self._proof.holds(text):
                 self._has_cut = True
                 del self._buffer[: end + 1]
                 return text
@@ -249,7 +219,7 @@ class Slicer:
             if _ends_early(error, text):
                 raise TransportError("the body ends in the middle of its JSON") from error
             raise DecodeError(str(error)) from error
-        _check_encoding(text)
+        check_encoding(text)
         rest = bytes(envelope.result)
         if self._has_cut:
             if not text.startswith(rest, len(self._head) - len(_OPENING)):

@@ -17,6 +17,7 @@ from cfbilling.errors import DecodeError, TransportError
 __all__ = ["Codings", "Finder", "Inflater", "first_module"]
 
 _PIECE = 64 * 1024
+_INPUT = 8 * 1024
 _GZIP_WBITS = 16 + zlib.MAX_WBITS
 _LOW_NIBBLE = 0x0F
 _ZLIB_METHOD = 8
@@ -57,7 +58,10 @@ class _Identity:
 
 
 class _Zlib:
-    """Gzip (also of several members) and deflate (with or without the zlib wrapper)."""
+    """Gzip (also of several members) and deflate (with or without the zlib wrapper).
+
+    It takes a part of what was received at a time, since what it leaves over is copied each time.
+    """
 
     def __init__(self, coding: str, fast: ModuleType | None) -> None:
         self._coding = coding
@@ -71,6 +75,10 @@ class _Zlib:
         return zlib.MAX_WBITS if first & _LOW_NIBBLE == _ZLIB_METHOD else -zlib.MAX_WBITS
 
     def inflate(self, data: bytes) -> Iterator[bytes]:
+        for begin in range(0, len(data), _INPUT):
+            yield from self._inflate(data[begin : begin + _INPUT])
+
+    def _inflate(self, data: bytes) -> Iterator[bytes]:
         piece = b""
         while data or len(piece) == _PIECE:
             if self._stream is None or (self._stream.eof and data):

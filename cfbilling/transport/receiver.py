@@ -19,6 +19,7 @@ from cfbilling.errors import (
 from cfbilling.options import Clock, Limits, Timeouts
 from cfbilling.protocol.endpoints import Endpoint
 from cfbilling.protocol.envelope import error_for, refusal_details
+from cfbilling.protocol.proof import JsonProof, fast_parser
 from cfbilling.protocol.slices import Ending, Slicer
 from cfbilling.records import Record
 from cfbilling.transport.compression import Codings
@@ -104,8 +105,7 @@ class _Body:
         self._inflater.finish()
 
 
-async def _slice_into(spool: Spool, body: _Body, slice_bytes: int, turns: Turns) -> Ending:
-    slicer = Slicer(slice_bytes)
+async def _slice_into(spool: Spool, body: _Body, slicer: Slicer, turns: Turns) -> Ending:
     while received := await body.read():
         pieces = body.plain(received)
         try:
@@ -158,6 +158,7 @@ class Receiver:
         self._turns = turns
         self._clock = clock
         self._codings = Codings()
+        self._proof = JsonProof(fast_parser())
         self._room = SpoolRoom(limits.spool_bytes)
         self.accept_encoding = self._codings.accept_encoding
 
@@ -191,7 +192,8 @@ class Receiver:
                 raise self._refusal(exchange, refusal_details(said), endpoint)
             most_bytes = self._limits.max_response_bytes
             body = _Body(exchange, self._codings, most_bytes, flow)
-            ending = await _slice_into(spool, body, self._limits.slice_bytes, self._turns)
+            slicer = Slicer(self._limits.slice_bytes, self._proof)
+            ending = await _slice_into(spool, body, slicer, self._turns)
             if not ending.envelope.success:
                 raise self._refusal(exchange, ending.envelope.details, endpoint)
             await spool.put(ending.last_slice)

@@ -21,6 +21,7 @@ from cfbilling import (
     ServerError,
     TransportError,
 )
+from cfbilling.protocol.proof import JsonProof
 from cfbilling.protocol.slices import Slicer
 from cfbilling.sandbox import Fault, Sandbox
 from tests.conftest import Waits
@@ -61,7 +62,7 @@ def _body(rows: list[Any]) -> bytes:
 def test_slices_stay_small_whatever_is_in_a_record(row: Any) -> None:
     """Records full of braces are cut into slices of about the size asked for."""
     rows = [row] * 2_000
-    body, slicer = _body(rows), Slicer(16 * 1024)
+    body, slicer = _body(rows), Slicer(16 * 1024, JsonProof())
     slices = [text for n in range(0, len(body), 4096) for text in slicer.feed(body[n : n + 4096])]
     slices.append(slicer.finish().last_slice)
     assert rows == [found for text in slices for found in json.loads(text)]

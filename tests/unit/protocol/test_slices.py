@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfbilling.errors import DecodeError, TransportError
-from cfbilling.protocol.slices import LARGEST_RECORD, Ending, Slicer, _RecordEnds, is_json
+from cfbilling.protocol.proof import JsonProof
+from cfbilling.protocol.slices import LARGEST_RECORD, Ending, Slicer, _RecordEnds
 from tests.unit.strategies import TORMENTS, cut_up, outcome_of
 
 texts = st.one_of(st.text(max_size=8), st.sampled_from(TORMENTS))
@@ -45,10 +46,10 @@ def bodies(draw: st.DrawFn, result: list[Any]) -> bytes:
 
 
 def cut(
-    pieces: list[bytes], slice_bytes: int, proof: Callable[[bytes], bool] = is_json
+    pieces: list[bytes], slice_bytes: int, proof: JsonProof | None = None
 ) -> tuple[list[bytes], Ending]:
     """Return all slices of a body, and what its end told."""
-    slicer = Slicer(slice_bytes, proof)
+    slicer = Slicer(slice_bytes, proof or JsonProof())
     slices = [text for piece in pieces for text in slicer.feed(piece)]
     ending = slicer.finish()
     return [*slices, ending.last_slice], ending
@@ -252,17 +253,17 @@ def test_slices_are_about_as_long_as_asked() -> None:
     assert min(map(len, slices[:-1])) >= 512
 
 
-class Counted:
+class Counted(JsonProof):
     """The JSON proof, with its work counted."""
 
     def __init__(self) -> None:
-        self._proof = is_json
+        super().__init__()
         self.proven = 0
 
-    def __call__(self, text: bytes) -> bool:
+    def is_json(self, text: bytes) -> bool:
         """Prove, and count."""
         self.proven += len(text)
-        return self._proof(text)
+        return super().is_json(text)
 
 
 MIB = 1024 * 1024
@@ -311,7 +312,7 @@ def test_looking_for_the_array_costs_no_more_than_in_proportion(
 
 def test_a_record_without_end_is_given_up() -> None:
     """A record that is longer than any can be is a decode error before the body ends."""
-    slicer = Slicer(1024)
+    slicer = Slicer(1024, JsonProof())
     slicer.feed(b'{"result":[{"a":"')
     piece, fed = b"x" * 65536, 0
     with pytest.raises(DecodeError, match="no record ends"):
