@@ -10,7 +10,7 @@ import msgspec
 
 from cfbilling.errors import DecodeError
 
-__all__ = ["JsonProof", "check_encoding", "fast_parser", "is_json"]
+__all__ = ["JsonProof", "Parser", "check_encoding", "fast_parser", "is_json"]
 
 _WINDOW = 16 * 1024
 _USUAL = 128 * 1024
