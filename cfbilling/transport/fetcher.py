@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
 import attrs
 
@@ -20,11 +22,18 @@ from cfbilling.protocol.requests import Request, about
 from cfbilling.records import Record
 from cfbilling.transport.budget import Budget
 from cfbilling.transport.rate_limit import Permit, RateLimiter
-from cfbilling.transport.receiver import Received, Receiver
+from cfbilling.transport.receiver import Received, Receiver, Response
 from cfbilling.transport.retry import Attempts, retrying
-from cfbilling.transport.session import HttpSession
 
-__all__ = ["Fetcher"]
+__all__ = ["Fetcher", "Session"]
+
+
+class Session(Protocol):
+    """Whatever sends a GET request."""
+
+    def get(self, url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Response]:
+        """Prepare a GET request; entering what is returned sends it."""
+        ...
 
 
 @attrs.frozen(eq=False)
@@ -56,7 +65,7 @@ class Fetcher:
 
     def __init__(
         self,
-        session: HttpSession,
+        session: Session,
         base_url: str,
         receiver: Receiver,
         *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from http import HTTPStatus
+from typing import Protocol
 
 import attrs
 
@@ -13,15 +14,33 @@ from cfbilling.errors import ApiError, BillingError, DecodeError, ErrorDetail, R
 from cfbilling.options import Clock, Limits
 from cfbilling.protocol.endpoints import Endpoint
 from cfbilling.protocol.envelope import error_for, refusal_details
+from cfbilling.protocol.headers import Headers
 from cfbilling.protocol.slices import Ending, Slicer
 from cfbilling.records import Record
 from cfbilling.transport.compression import Codings
-from cfbilling.transport.session import Exchange
 from cfbilling.transport.spool import Spool, SpoolRoom
 
-__all__ = ["Received", "Receiver"]
+__all__ = ["Received", "Receiver", "Response"]
 
 _LONGEST_REFUSAL = 256 * 1024
+
+
+class Response(Protocol):
+    """A response whose head has come."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Headers:
+        """The headers, looked up without regard to case."""
+        ...
+
+    async def read(self) -> bytes:
+        """Return the next bytes of the body as sent; empty at its end."""
+        ...
 
 
 @attrs.frozen
@@ -48,7 +67,7 @@ class Received:
 class _Body:
     """The plain bytes of a response, counted as they come."""
 
-    def __init__(self, exchange: Exchange, codings: Codings, most_bytes: int, turns: Turns) -> None:
+    def __init__(self, exchange: Response, codings: Codings, most_bytes: int, turns: Turns) -> None:
         self._exchange = exchange
         self._inflater = codings.inflater_for(exchange.headers.get("Content-Encoding"))
         self._most_bytes = most_bytes
@@ -69,7 +88,7 @@ class _Body:
         self._inflater.finish()
 
 
-async def _refusal_body(exchange: Exchange, codings: Codings, turns: Turns) -> bytes:
+async def _refusal_body(exchange: Response, codings: Codings, turns: Turns) -> bytes:
     """Return what a refusal says, as far as it is sane; the status alone says enough."""
     text = bytearray()
     try:
@@ -121,7 +140,7 @@ class Receiver:
         """Close every spool that is still open."""
         await self._room.close()
 
-    async def receive(self, exchange: Exchange, endpoint: Endpoint[Record]) -> Received:
+    async def receive(self, exchange: Response, endpoint: Endpoint[Record]) -> Received:
         """Receive a response whole.
 
         Args:
@@ -159,7 +178,7 @@ class Receiver:
         return Received(spool, ending.is_array, status, ray_id, body.wire_bytes, body.body_bytes)
 
     def _refusal(
-        self, exchange: Exchange, details: tuple[ErrorDetail, ...], endpoint: Endpoint[Record]
+        self, exchange: Response, details: tuple[ErrorDetail, ...], endpoint: Endpoint[Record]
     ) -> ApiError:
         now = self._clock.now()
         return error_for(exchange.status, exchange.headers, details, endpoint, now)
