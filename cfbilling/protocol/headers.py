@@ -85,11 +85,13 @@ class QuotaSignal:
         quotas: What is left of each limit that it names.
         is_refusal: Whether it refused because a quota is used up.
         wait: Seconds that it asks to wait, if it does.
+        is_whole: Whether it has come whole: then no refusal is hidden in its body.
     """
 
     quotas: tuple[Quota, ...] = ()
     is_refusal: bool = False
     wait: float | None = None
+    is_whole: bool = False
 
 
 def _items(header: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import reprlib
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Generic, Literal, TypeVar
 
 import attrs
@@ -104,6 +104,8 @@ class FanOut(Generic[R]):
                     failures.append(item)
                 else:
                     yield item
+            if self._bug is not None:
+                raise self._bug
             await tasks.outcome(beginning)
         finally:
             self._lanes.close()
@@ -115,7 +117,8 @@ class FanOut(Generic[R]):
         accounts = self._accounts
         if isinstance(accounts, Mapping):
             for account_id, credentials in accounts.items():
-                yield _Entry(account_id, credentials or self._credentials)
+                own = self._credentials if credentials is None else credentials
+                yield _Entry(account_id, own)
         elif isinstance(accounts, AsyncIterable):
             async for account_id in accounts:
                 yield _Entry(account_id, self._credentials)
@@ -178,6 +181,8 @@ class FanOut(Generic[R]):
         self._running.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._bug = task.exception()
+            # Also while another account is waited for, which may take for ever.
+            self._buffer.close()
         self._changed.set()
 
     async def _deliver(self, lane: Lane, account_id: object) -> None:
@@ -207,10 +212,15 @@ class FanOut(Generic[R]):
 
 def _label(account_id: object) -> str:
     """Return what to call an account that may be anything."""
-    if isinstance(account_id, str):
-        return account_id
-    plain = account_id is None or isinstance(account_id, (int, float, bytes))
-    return reprlib.repr(account_id) if plain else f"<{type(account_id).__name__}>"
+    kind = type(account_id)
+    if issubclass(kind, str):
+        # A plain one, whatever the subclass makes of itself.
+        return str.__str__(account_id)
+    if kind in {bool, int, float, bytes, type(None)}:
+        with suppress(ValueError):
+            # Python refuses to write out a number of thousands of digits.
+            return reprlib.repr(account_id)
+    return f"<{kind.__name__}>"
 
 
 async def _one_by_one(

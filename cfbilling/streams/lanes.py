@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from typing import Protocol
 
 import attrs
 
 from cfbilling.credentials import Credentials
-from cfbilling.transport.rate_limit import RateLimiter
 
-__all__ = ["Lane", "Lanes"]
+__all__ = ["Lane", "Lanes", "Pace"]
+
+
+class Pace(Protocol):
+    """What a lane has to know of its credential's limiter.
+
+    Attributes:
+        watchers: Told whether everything has to wait, when that changes.
+    """
+
+    watchers: set[Callable[[bool], None]]
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether everything has to wait."""
+        ...
 
 
 @attrs.define(eq=False)
@@ -26,7 +41,7 @@ class Lane:
     """
 
     credentials: Credentials
-    limiter: RateLimiter
+    limiter: Pace
     active: int = 0
     is_waiting: bool = False
     set_aside: deque[object] = attrs.field(factory=deque)
@@ -49,7 +64,7 @@ class Lanes:
 
     def __init__(
         self,
-        limiter_of: Callable[[Credentials], RateLimiter],
+        limiter_of: Callable[[Credentials], Pace],
         concurrency: int,
         on_change: Callable[[], None],
     ) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from functools import partial
+from typing import Protocol
 
 import attrs
 
 from cfbilling.credentials import ApiKey, ApiToken, Credentials
-from cfbilling.errors import BillingError, ConfigurationError, RateLimited
+from cfbilling.errors import ApiError, BillingError, ConfigurationError, RateLimited
 from cfbilling.events import ChunkReceived, Observer, QuotaPaused, RequestSent
 from cfbilling.options import Clock, Limits, RetryPolicy
 from cfbilling.protocol.headers import QuotaPolicy, QuotaSignal, read_signal
@@ -21,11 +23,18 @@ from cfbilling.protocol.requests import Request, about
 from cfbilling.records import Record
 from cfbilling.transport.budget import Budget
 from cfbilling.transport.rate_limit import Permit, RateLimiter
-from cfbilling.transport.receiver import Received, Receiver
+from cfbilling.transport.receiver import Received, Receiver, Response
 from cfbilling.transport.retry import Attempts, is_transient, retrying
-from cfbilling.transport.session import HttpSession
 
-__all__ = ["Fetcher"]
+__all__ = ["Fetcher", "Session"]
+
+
+class Session(Protocol):
+    """Whatever sends a GET request."""
+
+    def get(self, url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Response]:
+        """Prepare a GET request; entering what is returned sends it."""
+        ...
 
 
 @attrs.frozen(eq=False)
@@ -57,7 +66,7 @@ class Fetcher:
 
     def __init__(
         self,
-        session: HttpSession,
+        session: Session,
         base_url: str,
         receiver: Receiver,
         *,
@@ -90,10 +99,10 @@ class Fetcher:
         return self._lane(credentials).limiter
 
     def _lane(self, credentials: Credentials) -> _Lane:
+        if not isinstance(credentials, ApiToken | ApiKey):
+            raise ConfigurationError("credentials must be an ApiToken or an ApiKey")
         lane = self._lanes.get(credentials)
         if lane is None:
-            if not isinstance(credentials, ApiToken | ApiKey):
-                raise ConfigurationError("credentials must be an ApiToken or an ApiKey")
             headers = {
                 "Accept": "application/json",
                 "Accept-Encoding": self._receiver.accept_encoding,
@@ -189,14 +198,23 @@ class Fetcher:
                 # At the head: what comes of the body does not change what it says of the quota.
                 signal = read_signal(exchange.status, exchange.headers, self._clock.now())
                 limiter.tell(permit, signal)
-                return await self._receiver.receive(exchange, request.endpoint)
+                received = await self._receiver.receive(exchange, request.endpoint)
         except RateLimited as error:
             if signal is not None and signal.is_refusal:
                 error.retry_after = signal.wait
             else:
-                refusal = QuotaSignal(is_refusal=True, wait=error.retry_after)
-                limiter.tell(permit, refusal)
+                signal = QuotaSignal(is_refusal=True, wait=error.retry_after)
+                limiter.tell(permit, signal)
             raise
-        finally:
-            if signal is None:
+        except ApiError:
+            # It refused for another reason than the quota.
+            if permit.is_probe:
+                limiter.tell(permit, QuotaSignal(is_whole=True))
+            raise
+        except BaseException:
+            if signal is None or permit.is_probe:
                 limiter.tell(permit, None)
+            raise
+        if permit.is_probe:
+            limiter.tell(permit, QuotaSignal(is_whole=True))
+        return received

@@ -33,11 +33,13 @@ class Permit:
     Attributes:
         epoch: How many refusals there had been when it was given.
         sent: When it was given.
+        is_probe: Whether it goes ahead alone, and it is not known yet what comes of it.
         is_settled: Whether its answer was told.
     """
 
     epoch: int
     sent: float
+    is_probe: bool = False
     is_settled: bool = False
 
 
@@ -160,7 +162,7 @@ class RateLimiter:
         now = self._clock.monotonic()
         for window in self._windows.values():
             window.sent(now)
-        permit = Permit(self._epoch, now)
+        permit = Permit(self._epoch, now, is_probe=self._probing)
         self._unanswered += 1
         if self._probing:
             self._probe = permit
@@ -176,14 +178,18 @@ class RateLimiter:
         """
         is_current = permit.epoch == self._epoch
         now = self._pass_time()
-        if not permit.is_settled:
-            permit.is_settled = True
-            if is_current:
-                self._unanswered -= 1
-                self._learn(permit, signal, now)
-        if signal is not None and signal.is_refusal:
-            self._lock_out(signal, now, is_current=is_current)
-        self._changed.set()
+        try:
+            if not permit.is_settled:
+                permit.is_settled = True
+                if is_current:
+                    self._unanswered -= 1
+                    self._learn(permit, signal, now)
+            if permit.is_probe and is_current:
+                self._judge(permit, signal)
+            if signal is not None and signal.is_refusal:
+                self._lock_out(signal, now, is_current=is_current)
+        finally:
+            self._changed.set()
 
     def _learn(self, permit: Permit, signal: QuotaSignal | None, now: float) -> None:
         told = () if signal is None else signal.quotas
@@ -202,12 +208,19 @@ class RateLimiter:
         for name, window in self._windows.items():
             if name not in names:
                 window.uncounted(permit.sent)
+
+    def _judge(self, permit: Permit, signal: QuotaSignal | None) -> None:
+        """Take note of what came of the request that went ahead alone."""
+        if signal is not None and not signal.is_refusal:
+            if not signal.quotas and not signal.is_whole:
+                # The head of an answer without quota headers: its body may still refuse.
+                return
+            self._probing = False
+            self._refusals = 0
+        # No answer says nothing: then the next request goes alone.
+        permit.is_probe = False
         if permit is self._probe:
             self._probe = None
-            # No answer says nothing: then the next request goes alone.
-            if signal is not None and not signal.is_refusal:
-                self._probing = False
-                self._refusals = 0
 
     def _lock_out(self, signal: QuotaSignal, now: float, *, is_current: bool) -> None:
         longest = max(longest_pause(window.policy) for window in self._windows.values())
@@ -228,13 +241,14 @@ class RateLimiter:
         self._pause(self._locked_until - now)
 
     def _pause(self, seconds: float) -> None:
-        until = self._clock.monotonic() + seconds
-        if until > self._told_until + _SAME_PAUSE:
-            self._told_until = until
-            self._on_pause(seconds)
         if not self._is_paused:
             self._is_paused = True
             self._tell_watchers()
+        until = self._clock.monotonic() + seconds
+        if until > self._told_until + _SAME_PAUSE:
+            self._told_until = until
+            # Last, since it is somebody else's.
+            self._on_pause(seconds)
 
     def _resume(self) -> None:
         if self._is_paused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from http import HTTPStatus
+from typing import Protocol
 
 import attrs
 
@@ -19,16 +20,34 @@ from cfbilling.errors import (
 from cfbilling.options import Clock, Limits, Timeouts
 from cfbilling.protocol.endpoints import Endpoint
 from cfbilling.protocol.envelope import error_for, refusal_details
+from cfbilling.protocol.headers import Headers
 from cfbilling.protocol.proof import JsonProof, fast_parser
 from cfbilling.protocol.slices import Ending, Slicer
 from cfbilling.records import Record
 from cfbilling.transport.compression import Codings
-from cfbilling.transport.session import Exchange
 from cfbilling.transport.spool import Spool, SpoolRoom
 
-__all__ = ["Received", "Receiver"]
+__all__ = ["Received", "Receiver", "Response"]
 
 _LONGEST_REFUSAL = 256 * 1024
+
+
+class Response(Protocol):
+    """A response whose head has come."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Headers:
+        """The headers, looked up without regard to case."""
+        ...
+
+    async def read(self) -> bytes:
+        """Return the next bytes of the body as sent; empty at its end."""
+        ...
 
 
 @attrs.frozen
@@ -62,7 +81,7 @@ class _Flow:
         self._waited = 0.0
         self._bytes = 0
 
-    async def read(self, exchange: Exchange) -> bytes:
+    async def read(self, exchange: Response) -> bytes:
         began = self._clock.monotonic()
         received = await exchange.read()
         # Only the waiting counts: what we do with the bytes meanwhile is no fault of the peer.
@@ -78,7 +97,7 @@ class _Flow:
 class _Body:
     """The plain bytes of a response, counted as they come."""
 
-    def __init__(self, exchange: Exchange, codings: Codings, most_bytes: int, flow: _Flow) -> None:
+    def __init__(self, exchange: Response, codings: Codings, most_bytes: int, flow: _Flow) -> None:
         self._exchange = exchange
         self._flow = flow
         self._inflater = codings.inflater_for(exchange.headers.get("Content-Encoding"))
@@ -166,7 +185,7 @@ class Receiver:
         """Close every spool that is still open."""
         await self._room.close()
 
-    async def receive(self, exchange: Exchange, endpoint: Endpoint[Record]) -> Received:
+    async def receive(self, exchange: Response, endpoint: Endpoint[Record]) -> Received:
         """Receive a response whole.
 
         Args:
@@ -206,7 +225,7 @@ class Receiver:
             raise
         return Received(spool, ending.is_array, status, ray_id, body.wire_bytes, body.body_bytes)
 
-    async def _refusal_body(self, exchange: Exchange, flow: _Flow) -> bytes:
+    async def _refusal_body(self, exchange: Response, flow: _Flow) -> bytes:
         """Return what a refusal says, as far as it is sane; the status alone says enough."""
         text = bytearray()
         try:
@@ -220,7 +239,7 @@ class Receiver:
         return bytes(text)
 
     def _refusal(
-        self, exchange: Exchange, details: tuple[ErrorDetail, ...], endpoint: Endpoint[Record]
+        self, exchange: Response, details: tuple[ErrorDetail, ...], endpoint: Endpoint[Record]
     ) -> ApiError:
         now = self._clock.now()
         return error_for(exchange.status, exchange.headers, details, endpoint, now)

@@ -143,7 +143,10 @@ def test_no_wait_is_without_an_end(steps: list[str]) -> None:
             flying += [] if permit is None else [permit]
         elif flying:
             signal = {"none": None, "silent": QuotaSignal(), "zero": told(0), "refuse": refusal(50)}
-            limiter.tell(flying.pop(0), signal[step])
+            permit = flying.pop(0)
+            limiter.tell(permit, signal[step])
+            if permit.is_probe:
+                limiter.tell(permit, QuotaSignal(is_whole=True))
         current = [permit for permit in flying if permit.epoch == limiter._epoch]
         assert limiter.is_open or limiter.closed_for > 0 or current
         assert limiter.closed_for <= 60
