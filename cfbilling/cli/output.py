@@ -15,6 +15,7 @@ from typing import Protocol
 
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.exit_codes import OUTPUT
+from cfbilling.cli.plain_text import plain_lines
 
 __all__ = ["Output", "ReplacedFile", "Stream", "opened", "write_whole"]
 
@@ -35,12 +36,16 @@ class Output(Protocol):
 
 
 class Stream:
-    """A file descriptor that others read, perhaps slowly; waiting for them blocks nothing else."""
+    """A file descriptor that others read, perhaps slowly; waiting for them blocks nothing else.
+
+    A terminal gets plain text: what a file must have as it is would steer a terminal.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         mode = os.fstat(descriptor).st_mode
-        self._may_block = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)
+        self._is_terminal = os.isatty(descriptor)
+        self._may_block = self._is_terminal or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
 
@@ -50,7 +55,7 @@ class Stream:
         Raises:
             BrokenPipeError: If nobody reads any more.
         """
-        left = memoryview(data)
+        left = memoryview(plain_lines(data) if self._is_terminal else data)
         while left:
             if self._may_block and not self._poll.poll(0):
                 await self._ready()

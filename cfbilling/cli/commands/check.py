@@ -13,7 +13,6 @@ from typing import Any
 import aiohttp
 import attrs
 import click
-from rich.console import Console
 from rich.table import Table
 
 from cfbilling import ApiToken, AuthenticationError, BillingClient, BillingError, Credentials
@@ -22,7 +21,7 @@ from cfbilling.cli.connection import Connection
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.exit_codes import AUTHENTICATION, OK, REFUSED, exit_code_of
 from cfbilling.cli.options import connection_from, connection_options
-from cfbilling.cli.plain_text import plain
+from cfbilling.cli.plain_text import plain, plain_console
 from cfbilling.cli.process import run
 
 __all__ = ["check"]
@@ -159,7 +158,7 @@ def _verdict(probes: list[_Probe]) -> tuple[str, int]:
 async def _check(
     account_id: str | None, organization_id: str | None, connection: Connection
 ) -> int:
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = plain_console(soft_wrap=True)
     credentials = credentials_of(connection.token_file)
     console.print(f"Credential  {_kind(credentials, connection.token_file)}")
     account_id = account_id or os.environ.get("CLOUDFLARE_ACCOUNT_ID", "").strip()
