@@ -91,11 +91,15 @@ async def _demo(*, live: bool) -> int:
     console.print(
         cost_table("Cost and usage by product", by_product, by_product.rows(), shows_trend=True),
         cost_table("Cost by month", by_month, by_month.rows(), shows_usage=False),
+        sep="\n",
+    )
+    console.print(
         *exact_totals(by_product),
         f"Fetched {progress.chunks} chunks of {len(accounts.ids)} accounts: "
         f"{progress.records:,} records in {progress.requests} requests "
         f"({progress.retries} retries), in {progress.seconds:.1f} s: "
         f"{progress.rate:,.0f} records/s.",
         sep="\n",
+        soft_wrap=True,
     )
     return OK

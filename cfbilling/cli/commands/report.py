@@ -102,5 +102,5 @@ def _show(title: str, totals: Totals, rows: Sequence[Row]) -> None:
     console = plain_console()
     console.print(cost_table(title, totals, rows))
     for line in exact_totals(totals):
-        console.print(line)
+        console.print(line, soft_wrap=True)
     sys.stdout.flush()
