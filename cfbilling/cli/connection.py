@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import aiohttp
 import attrs
 
 from cfbilling import BillingClient, Credentials, RetryPolicy
@@ -31,12 +28,7 @@ class Connection:
     max_wait: float = 600.0
     concurrency: int = 8
 
-    def client(
-        self,
-        credentials: Credentials,
-        observer: Observer | None = None,
-        trace_configs: Sequence[aiohttp.TraceConfig] = (),
-    ) -> BillingClient:
+    def client(self, credentials: Credentials, observer: Observer | None = None) -> BillingClient:
         """Return a client that is not entered yet."""
         return BillingClient(
             credentials,
@@ -44,5 +36,4 @@ class Connection:
             retry=RetryPolicy(attempts=self.attempts, budget=self.max_wait),
             concurrency=self.concurrency,
             observer=observer,
-            trace_configs=trace_configs,
         )

@@ -45,7 +45,7 @@ async def _write(
 ) -> int:
     shape = format_of(choice, path, BillingProfile, with_account=False)
     credentials = credentials_of(connection.token_file)
-    async with connection.client(credentials, observer=lambda _: None) as client:
+    async with connection.client(credentials) as client:
         record = await client.billing_profile(account_id)
     with opened(path, is_private=True) as output:
         for part in (shape.begin(), shape.rows(account_id, [record]), shape.finish()):
