@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from cfbilling import BillingClient, Credentials, RetryPolicy
+from cfbilling import BillingClient, Credentials, RetryPolicy, Timeouts
 from cfbilling.events import Observer
 
 __all__ = ["Connection"]
@@ -19,6 +19,7 @@ class Connection:
         token_file: The file with the API token, ``--token-file``; None for the environment's.
         attempts: The most attempts of one request, ``--attempts``.
         max_wait: The most seconds that one request may spend waiting, ``--max-wait``.
+        timeout: The most seconds that one request may take with its whole answer, ``--timeout``.
         concurrency: The most requests in flight, ``--concurrency``.
     """
 
@@ -26,6 +27,7 @@ class Connection:
     token_file: str | None = None
     attempts: int = 5
     max_wait: float = 600.0
+    timeout: float = 3600.0
     concurrency: int = 8
 
     def client(self, credentials: Credentials, observer: Observer | None = None) -> BillingClient:
@@ -34,6 +36,7 @@ class Connection:
             credentials,
             base_url=self.base_url,
             retry=RetryPolicy(attempts=self.attempts, budget=self.max_wait),
+            timeout=Timeouts(total=self.timeout),
             concurrency=self.concurrency,
             observer=observer,
         )
