@@ -19,6 +19,8 @@ __all__ = ["PALETTE_CSS", "Chart", "chart_of"]
 
 _MOST_SERIES = 8
 _LABELS = 8
+# Ten years: beyond them, a day without a cost has no place of its own.
+_MOST_DAYS = 3660
 _SVG = "http://www.w3.org/2000/svg"
 _LIGHT = "3568c9 e07b39 2a9d8f b8538f 7f63c9 c29b1e d1495b 5b8c3e 8b929a"
 _DARK = "7aa5f7 f2a065 56c7b8 df85b9 a994ec e0c05a ef7d8c 93c274 9aa3ad"
@@ -125,6 +127,8 @@ def _bar(
 def _days(daily: Mapping[str, Mapping[str, Decimal]]) -> list[str]:
     seen = sorted({day for amounts in daily.values() for day in amounts})
     first, last = date.fromisoformat(seen[0]), date.fromisoformat(seen[-1])
+    if (last - first).days > _MOST_DAYS:
+        return seen
     return [str(first + timedelta(days=n)) for n in range((last - first).days + 1)]
 
 

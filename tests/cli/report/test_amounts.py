@@ -135,3 +135,11 @@ def test_a_report_copes_with_any_cost(cost: str, tmp_path: Path) -> None:
     assert exact_sum([Decimal(cost)] * 3) == Decimal(total[1])
     assert f'<data value="{total[1]}"' in page.read_text()
     assert ET.parse(svg).getroot() is not None  # noqa: S314 - written by the command
+
+
+def test_a_chart_of_all_time_has_an_end() -> None:
+    """Days without a cost are left out where the service's dates are thousands of years apart."""
+    days = ["0001-01-01", "2025-01-01", "9999-12-31"]
+    svg = chart_of("USD", {"a": dict.fromkeys(days, Decimal(1))}).svg
+    bars = svg.findall(".//{*}g[@class='bar']/{*}title")
+    assert days == [(bar.text or "").partition(" ")[0] for bar in bars]
