@@ -1,5 +1,6 @@
 """The command ``cfbilling``, on the public interface only."""
 
+import logging
 import sys
 
 __all__ = ["main"]
@@ -14,4 +15,7 @@ def main() -> None:
             raise
         print("The command line needs an extra: pip install 'cfbilling[cli]'", file=sys.stderr)
         sys.exit(1)
+    # A command tells what happens in lines of its own; without any handler, Python would print
+    # the client's warnings beside them.
+    logging.getLogger("cfbilling").addHandler(logging.NullHandler())
     program(prog_name="cfbilling")

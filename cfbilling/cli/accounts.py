@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import attrs
 
@@ -49,14 +50,26 @@ def credentials_of(token_file: str | None) -> Credentials:
     try:
         if token_file is None:
             return credentials_from_env()
-        with Path(token_file).open("rb") as file:
-            return ApiToken(file.read(_LONGEST_TOKEN_FILE).decode("utf-8"))
-    except OSError as error:
-        raise CommandError(f"--token-file {token_file}: {error.strerror}") from error
-    except UnicodeDecodeError:
-        raise CommandError("--token-file: this is not text", AUTHENTICATION) from None
+        return ApiToken(_token_in(token_file))
     except ConfigurationError as error:
-        raise CommandError(str(error), AUTHENTICATION) from error
+        where = "" if token_file is None else f"--token-file {token_file}: "
+        raise CommandError(f"{where}{error}", AUTHENTICATION) from error
+
+
+def _token_in(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            # One byte more than there may be, so that a token is never cut.
+            data = file.read(_LONGEST_TOKEN_FILE + 1)
+    except OSError as error:
+        raise CommandError(f"--token-file {path}: {error.strerror}") from error
+    if len(data) > _LONGEST_TOKEN_FILE:
+        reason = f"longer than {_LONGEST_TOKEN_FILE:,} bytes, so this is no token"
+        raise CommandError(f"--token-file {path}: {reason}", AUTHENTICATION)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise CommandError(f"--token-file {path}: this is not UTF-8 text", AUTHENTICATION) from None
 
 
 def lines_of(accounts_file: str) -> list[str]:
@@ -66,13 +79,22 @@ def lines_of(accounts_file: str) -> list[str]:
         CommandError: If it cannot be read.
     """
     try:
-        if accounts_file == "-":
-            return sys.stdin.read().splitlines()
-        return Path(accounts_file).read_text("utf-8-sig").splitlines()
+        return _bytes_of(accounts_file).decode("utf-8-sig").splitlines()
     except OSError as error:
         raise CommandError(f"--accounts-file {accounts_file}: {error.strerror}") from error
     except UnicodeDecodeError:
         raise CommandError(f"--accounts-file {accounts_file}: this is not UTF-8 text") from None
+
+
+def _bytes_of(path: str) -> bytes:
+    if path != "-":
+        return Path(path).read_bytes()
+    # Python has none if it was closed, whatever its annotation says.
+    stdin: TextIO | None = sys.stdin
+    if stdin is None:
+        raise CommandError("--accounts-file -: standard input is closed")
+    # As bytes: the text would be of whatever encoding the environment names.
+    return stdin.buffer.read()
 
 
 def accounts_of(

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import aiohttp
 import attrs
 
-from cfbilling import BillingClient, Credentials, RetryPolicy
+from cfbilling import BillingClient, Credentials, RetryPolicy, Timeouts
 from cfbilling.events import Observer
 
 __all__ = ["Connection"]
@@ -22,6 +19,7 @@ class Connection:
         token_file: The file with the API token, ``--token-file``; None for the environment's.
         attempts: The most attempts of one request, ``--attempts``.
         max_wait: The most seconds that one request may spend waiting, ``--max-wait``.
+        timeout: The most seconds that one request may take with its whole answer, ``--timeout``.
         concurrency: The most requests in flight, ``--concurrency``.
     """
 
@@ -29,20 +27,16 @@ class Connection:
     token_file: str | None = None
     attempts: int = 5
     max_wait: float = 600.0
+    timeout: float = 3600.0
     concurrency: int = 8
 
-    def client(
-        self,
-        credentials: Credentials,
-        observer: Observer | None = None,
-        trace_configs: Sequence[aiohttp.TraceConfig] = (),
-    ) -> BillingClient:
+    def client(self, credentials: Credentials, observer: Observer | None = None) -> BillingClient:
         """Return a client that is not entered yet."""
         return BillingClient(
             credentials,
             base_url=self.base_url,
             retry=RetryPolicy(attempts=self.attempts, budget=self.max_wait),
+            timeout=Timeouts(total=self.timeout),
             concurrency=self.concurrency,
             observer=observer,
-            trace_configs=trace_configs,
         )

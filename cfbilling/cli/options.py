@@ -61,12 +61,20 @@ connection_options = _all_of(
         help="The most that one request may wait for its quota and retries.",
     ),
     click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=3600.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="The most that one request may take with its whole answer, without those waits.",
+    ),
+    click.option(
         "--attempts",
         type=click.IntRange(min=1),
         default=5,
         show_default=True,
         metavar="N",
-        help="How many attempts of one request may fail.",
+        help="How many attempts of one request may fail; 1 tries nothing again.",
     ),
     click.option(
         "--concurrency",
@@ -146,6 +154,7 @@ def connection_from(given: Given) -> Connection:
         given["token_file"],
         given["attempts"],
         given["max_wait"],
+        given["timeout"],
         given["concurrency"],
     )
 

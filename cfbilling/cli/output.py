@@ -15,11 +15,16 @@ from typing import Protocol
 
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.exit_codes import OUTPUT
+from cfbilling.cli.plain_text import plain_lines
 
 __all__ = ["Output", "ReplacedFile", "Stream", "opened", "write_whole"]
 
+_PRIVATE = 0o600
+_USUAL = 0o666
 # A pipe that is ready takes this much without blocking.
 _READY = 4096
+# What the temporary name adds fits beside this in 143 bytes, the least that a usual folder allows.
+_MOST_OF_NAME = 100
 
 
 class Output(Protocol):
@@ -35,12 +40,16 @@ class Output(Protocol):
 
 
 class Stream:
-    """A file descriptor that others read, perhaps slowly; waiting for them blocks nothing else."""
+    """A file descriptor that others read, perhaps slowly; waiting for them blocks nothing else.
+
+    A terminal gets plain text: what a file must have as it is would steer a terminal.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         mode = os.fstat(descriptor).st_mode
-        self._may_block = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)
+        self._is_terminal = os.isatty(descriptor)
+        self._may_block = self._is_terminal or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
 
@@ -50,7 +59,7 @@ class Stream:
         Raises:
             BrokenPipeError: If nobody reads any more.
         """
-        left = memoryview(data)
+        left = memoryview(plain_lines(data) if self._is_terminal else data)
         while left:
             if self._may_block and not self._poll.poll(0):
                 await self._ready()
@@ -73,27 +82,40 @@ class Stream:
 class ReplacedFile:
     """A file under a temporary name in the target's folder, renamed when it is complete.
 
-    The temporary name is ``.NAME.RANDOM.cfbilling-part``. Only a kill that cannot be caught
-    leaves it behind.
+    The temporary name is ``.NAME.RANDOM.cfbilling-part``, with no more than the beginning of a
+    long name. Only a kill that cannot be caught leaves it behind.
 
     Args:
         path: The target; a symbolic link stays, and what it points to is replaced.
+        is_private: Whether the file is for its owner alone, whatever was there before. Else it
+            keeps the mode of what it replaces.
 
     Raises:
         CommandError: If the folder does not take a file.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, is_private: bool = False) -> None:
         self._target = Path(path).resolve()
-        name = f".{self._target.name}.{secrets.token_hex(4)}.cfbilling-part"
+        start = os.fsencode(self._target.name)[:_MOST_OF_NAME].decode("utf-8", "ignore")
+        name = f".{start}.{secrets.token_hex(4)}.cfbilling-part"
         self._part = self._target.with_name(name)
+        mode = _PRIVATE if is_private else self._mode_before()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
-            self._descriptor = os.open(self._part, flags, 0o666)
+            # From the beginning: who may open it once may read it for ever.
+            self._descriptor = os.open(self._part, flags, _USUAL if mode is None else mode)
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror}", OUTPUT) from error
-        with suppress(OSError):
-            os.fchmod(self._descriptor, stat.S_IMODE(self._target.stat().st_mode))
+        if mode is not None:
+            with suppress(OSError):
+                # What the umask took away.
+                os.fchmod(self._descriptor, mode)
+
+    def _mode_before(self) -> int | None:
+        try:
+            return stat.S_IMODE(self._target.stat().st_mode)
+        except OSError:
+            return None
 
     async def write(self, data: bytes) -> None:
         """Write *data*, all of it."""
@@ -118,8 +140,12 @@ class ReplacedFile:
 
 
 @contextmanager
-def opened(path: str | None) -> Iterator[Output]:
+def opened(path: str | None, *, is_private: bool = False) -> Iterator[Output]:
     """Open the file at *path*, or standard output; what is not committed is discarded.
+
+    Args:
+        path: The file; None or ``-`` for standard output.
+        is_private: Whether a file is for its owner alone.
 
     Raises:
         CommandError: If it cannot be opened.
@@ -127,7 +153,7 @@ def opened(path: str | None) -> Iterator[Output]:
     if path is None or path == "-":
         yield Stream(sys.stdout.fileno())
     elif _is_replaceable(path):
-        file = ReplacedFile(path)
+        file = ReplacedFile(path, is_private=is_private)
         try:
             yield file
         finally:
@@ -140,8 +166,11 @@ def opened(path: str | None) -> Iterator[Output]:
 def _is_replaceable(path: str) -> bool:
     try:
         mode = Path(path).stat().st_mode
-    except OSError:
+    except FileNotFoundError:
         return True
+    except OSError as error:
+        # Such as a name that is too long: the rename in the end would tell it too late.
+        raise CommandError(f"{path}: {error.strerror}", OUTPUT) from error
     if stat.S_ISDIR(mode):
         raise CommandError(f"{path}: this is a folder")
     return stat.S_ISREG(mode)

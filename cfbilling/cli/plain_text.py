@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-__all__ = ["plain", "plain_number"]
+from rich.console import Console
+
+__all__ = ["plain", "plain_console", "plain_lines", "plain_number"]
 
 _MOST_ZEROS = 400
 
@@ -14,6 +16,16 @@ def plain(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def plain_lines(data: bytes) -> bytes:
+    """Return lines of UTF-8 with everything but their ends made `plain`."""
+    return "\n".join(map(plain, data.decode("utf-8", "replace").split("\n"))).encode()
+
+
+def plain_console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:
+    """Return a console that shows each text as it is: no markup, no name of an emoji is obeyed."""
+    return Console(stderr=stderr, soft_wrap=soft_wrap, highlight=False, markup=False, emoji=False)
 
 
 def plain_number(value: Decimal) -> str:

@@ -8,12 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import attrs
-from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from cfbilling import Clock
-from cfbilling.cli.plain_text import plain
+from cfbilling.cli.plain_text import plain, plain_console
 from cfbilling.events import Event, FieldMissing, QuotaPaused
 from cfbilling.progress import Progress
 
@@ -138,7 +137,7 @@ async def progress_shown(
     if verbosity.quiet:
         yield ProgressBar(verbosity, accounts, _print_line)
     elif sys.stderr.isatty() and not prints_to_terminal:
-        console = Console(stderr=True, highlight=False, markup=False)
+        console = plain_console(stderr=True)
         bar = ProgressBar(verbosity, accounts, lambda text: console.print(f"cfbilling: {text}"))
         with Live(bar, console=console, redirect_stdout=False):
             yield bar

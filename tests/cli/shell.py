@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -12,15 +13,26 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import IO, Any, Literal
 from unittest import mock
+from urllib.parse import parse_qs, urlsplit
 
 import attrs
 
 from cfbilling.cli.program import program
 from cfbilling.sandbox import Sandbox
 
-__all__ = ["COMMAND", "Ended", "Shell", "run_here", "serving", "started"]
+__all__ = [
+    "COMMAND",
+    "Ended",
+    "Shell",
+    "on_terminal",
+    "run_here",
+    "saying",
+    "serving",
+    "started",
+]
 
 COMMAND = (sys.executable, "-m", "cfbilling")
 
@@ -44,6 +56,49 @@ def serving(**settings: Any) -> Iterator[Sandbox]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+@contextmanager
+def saying(members: str, *, status: int = 200) -> Iterator[dict[str, str]]:
+    """Serve what no sandbox would say, and give the environment that points the command at it.
+
+    Args:
+        members: The text of a record's members as JSON, without the braces; each answer has one
+            such record, on the first day that was asked for. With another status, the members of
+            the answer's only error.
+        status: The status of each answer.
+    """
+
+    class Service(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            (first,) = parse_qs(urlsplit(self.path).query).get("from", ["2025-01-01"])
+            record = f'{{"ChargePeriodStart":"{first}T00:00:00Z",{members}}}'
+            result, errors = (f"[{record}]", "") if status == 200 else ("null", f"{{{members}}}")
+            success = "true" if status == 200 else "false"
+            body = f'{{"success":{success},"errors":[{errors}],"result":{result}}}'.encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield {
+                "PATH": os.environ["PATH"],
+                "PYTHONWARNINGS": "error",
+                "COLUMNS": "120",
+                "CLOUDFLARE_API_TOKEN": "token",
+                "CLOUDFLARE_ACCOUNT_ID": "a" * 32,
+                "CLOUDFLARE_BASE_URL": f"http://127.0.0.1:{server.server_port}",
+            }
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @attrs.frozen
@@ -115,6 +170,26 @@ def started(
         finally:
             # Else a test that fails would wait for ever.
             process.kill()
+
+
+def on_terminal(
+    *arguments: str, environment: Mapping[str, str], stream: Literal["stdout", "stderr"]
+) -> tuple[int, str]:
+    """Run the command with a standard stream on a terminal, and return what that showed."""
+    master, slave = pty.openpty()
+    streams: dict[str, int] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    streams[stream] = slave
+    with started(*arguments, environment=environment, **streams) as process:
+        os.close(slave)
+        shown = b""
+        while True:
+            try:
+                shown += os.read(master, 65536)
+            except OSError:
+                break
+        code = process.wait(30)
+    os.close(master)
+    return code, shown.decode()
 
 
 @attrs.frozen

@@ -86,3 +86,19 @@ def test_an_output_that_cannot_be_written(shell: Shell, account: str, tmp_path: 
     assert shell.run("usage", account, *MONTH, "-o", str(tmp_path / "no" / "x.csv")).returncode == 7
     full = shell.run("usage", account, *MONTH, "-o", "/dev/full", "-f", "csv")
     assert full.returncode == 7
+
+
+def test_an_answer_that_takes_too_long(shell: Shell, account: str) -> None:
+    """A request that is not answered whole within --timeout ends with 6."""
+    shell.sandbox.faults.add(Fault(times=None, trickle=1, trickle_delay=0.01))
+    arguments = ("usage", account, *MONTH, "--attempts", "1")
+    ran = shell.run(*arguments, "--timeout", "0.1")
+    assert (6, 1) == (ran.returncode, len(shell.sandbox.requests))
+    assert b"Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "soon"])
+def test_a_timeout_that_cannot_be(shell: Shell, account: str, seconds: str) -> None:
+    """A limit of no time, and one that is no number, are refused with 2."""
+    assert shell.run("usage", account, *MONTH, "--timeout", seconds).returncode == 2
+    assert shell.sandbox.requests == []

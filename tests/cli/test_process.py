@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cfbilling.sandbox import Fault
-from tests.cli.shell import Shell, started
+from tests.cli.shell import COMMAND, Shell, started
 
 
 def test_a_closed_pipe_is_silent(shell: Shell, account: str) -> None:
@@ -64,3 +64,20 @@ def test_a_kill_leaves_the_old_file(shell: Shell, account: str, tmp_path: Path) 
     assert target.read_text() == "old"
     (part,) = tmp_path.glob(".out.csv.*.cfbilling-part")
     assert part.stat().st_size > 0
+
+
+@pytest.mark.parametrize("command", ["usage", "report", "demo"])
+def test_only_our_own_lines_are_on_standard_error(shell: Shell, account: str, command: str) -> None:
+    """What the client logs, such as a retry, is not printed beside the command's own messages."""
+    shell.sandbox.faults.add(Fault(status=503, retry_after=0))
+    arguments = () if command == "demo" else (account, "--month", "2025-01")
+    ran = subprocess.run(
+        [*COMMAND, command, *arguments],
+        env=shell.environment(),
+        capture_output=True,
+        check=False,
+    )
+    lines = ran.stderr.splitlines()
+    assert ran.returncode == 0
+    assert any(b" retries" in line for line in lines)
+    assert [] == [line for line in lines if not line.startswith(b"cfbilling: ")]

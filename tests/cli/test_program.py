@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import COMMAND, Shell
+from tests.cli.shell import COMMAND, Shell, run_here
 
 
 @pytest.mark.parametrize("command", ["usage", "org-usage", "paygo", "profile", "report", "check"])
@@ -60,3 +60,10 @@ def test_a_missing_extra_is_named(module: str, arguments: list[str], extra: str,
     assert code == ran.returncode
     assert f"pip install 'cfbilling[{extra}]'" in ran.stderr
     assert len(ran.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["usage", "org-usage", "paygo", "profile", "report", "check"])
+def test_a_request_has_an_end(command: str) -> None:
+    """Each command that asks the service has a limit for a whole answer, an hour by default."""
+    described = " ".join(run_here(command, "--help", environment={}).stdout.decode().split())
+    assert re.search(r"--timeout SECONDS [^-]*whole answer[^-]*\[default: 3600", described)

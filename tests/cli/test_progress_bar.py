@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import io
-import os
-import pty
 import re
 from pathlib import Path
 
@@ -11,7 +9,7 @@ from rich.console import Console
 from cfbilling.cli.progress_bar import ProgressBar, Verbosity
 from cfbilling.events import QuotaPaused
 from cfbilling.sandbox import Fault
-from tests.cli.shell import Shell, started
+from tests.cli.shell import Shell, on_terminal
 from tests.cli.wire import MONTH
 from tests.conftest import Waits
 
@@ -30,18 +28,7 @@ def test_progress_is_plain_lines_beside_a_pipe(shell: Shell, account: str) -> No
 
 def _on_terminal(shell: Shell, *arguments: str) -> tuple[int, str]:
     """Run the command with standard error on a terminal, and return what that showed."""
-    master, slave = pty.openpty()
-    with started(*arguments, environment=shell.environment(), stderr=slave) as process:
-        os.close(slave)
-        shown = b""
-        while True:
-            try:
-                shown += os.read(master, 65536)
-            except OSError:
-                break
-        code = process.wait(30)
-    os.close(master)
-    return code, shown.decode()
+    return on_terminal(*arguments, environment=shell.environment(), stream="stderr")
 
 
 def test_progress_is_a_bar_on_a_terminal(shell: Shell, account: str, tmp_path: Path) -> None:

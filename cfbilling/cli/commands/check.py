@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from datetime import UTC, date, datetime, timedelta
-from types import SimpleNamespace
+from math import ceil
 from typing import Any
 
-import aiohttp
 import attrs
 import click
-from rich.console import Console
 from rich.table import Table
 
-from cfbilling import ApiToken, AuthenticationError, BillingClient, BillingError, Credentials
+from cfbilling import (
+    ApiToken,
+    AuthenticationError,
+    BillingClient,
+    BillingError,
+    Credentials,
+    Quota,
+)
 from cfbilling.cli.accounts import credentials_of
 from cfbilling.cli.connection import Connection
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.exit_codes import AUTHENTICATION, OK, REFUSED, exit_code_of
 from cfbilling.cli.options import connection_from, connection_options
-from cfbilling.cli.plain_text import plain
+from cfbilling.cli.plain_text import plain, plain_console
 from cfbilling.cli.process import run
 
 __all__ = ["check"]
 
 _DAY = timedelta(days=1)
-_ITEM = re.compile(r"(?:^|,)\s*\"?[\w-]+\"?\s*((?:;\s*[a-z]+=\d+\s*)+)", re.ASCII)
-_PARAMETER = re.compile(r"([a-z]+)=(\d+)", re.ASCII)
 
 
 @click.command()
@@ -64,40 +66,13 @@ class _Probe:
     error: BillingError | None = None
 
 
-class _QuotaSeen:
-    """Listens to the headers that say how much quota is left."""
-
-    def __init__(self) -> None:
-        self.left: int | None = None
-        self.reset: int | None = None
-        self.quota: int | None = None
-        self.window: int | None = None
-        self.tracing = aiohttp.TraceConfig()
-        self.tracing.on_request_end.append(self._ended)
-
-    async def _ended(
-        self,
-        _session: aiohttp.ClientSession,
-        _context: SimpleNamespace,
-        ended: aiohttp.TraceRequestEndParams,
-    ) -> None:
-        now = _parameters(ended.response.headers.get("Ratelimit", ""))
-        rule = _parameters(ended.response.headers.get("Ratelimit-Policy", ""))
-        self.left, self.reset = now.get("r", self.left), now.get("t", self.reset)
-        self.quota, self.window = rule.get("q", self.quota), rule.get("w", self.window)
-
-    def __str__(self) -> str:
-        if self.left is None:
-            return "unknown: the service did not say"
-        of = "" if self.quota is None else f" of {self.quota}"
-        per = "" if self.window is None else f" in {self.window} s"
-        until = "" if self.reset is None else f", for the next {self.reset} s"
-        return f"{self.left}{of} requests{per} left{until}"
-
-
-def _parameters(field: str) -> Mapping[str, int]:
-    item = _ITEM.search(field)
-    return {name: int(digits) for name, digits in _PARAMETER.findall(item[1])} if item else {}
+def _told(quota: Quota | None) -> str:
+    if quota is None:
+        return "unknown: the service did not say"
+    policy = quota.policy
+    of = "" if policy is None else f" of {policy.requests}"
+    per = "" if policy is None else f" in {ceil(policy.seconds)} s"
+    return f"{quota.remaining}{of} requests{per} left, for the next {ceil(quota.reset)} s"
 
 
 def _kind(credentials: Credentials, token_file: str | None) -> str:
@@ -159,23 +134,22 @@ def _verdict(probes: list[_Probe]) -> tuple[str, int]:
 async def _check(
     account_id: str | None, organization_id: str | None, connection: Connection
 ) -> int:
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = plain_console(soft_wrap=True)
     credentials = credentials_of(connection.token_file)
     console.print(f"Credential  {_kind(credentials, connection.token_file)}")
     account_id = account_id or os.environ.get("CLOUDFLARE_ACCOUNT_ID", "").strip()
     if not account_id:
         raise CommandError("name an account, or set CLOUDFLARE_ACCOUNT_ID, to see what is open")
-    seen = _QuotaSeen()
-    # One attempt each: what fails is to be told, not to be waited for.
-    asking = attrs.evolve(connection, attempts=1)
-    client = asking.client(credentials, lambda _: None, [seen.tracing])
+    # One attempt each and no wait: what fails is to be told, not to be waited for.
+    asking = attrs.evolve(connection, attempts=1, max_wait=0.0)
     yesterday = datetime.now(UTC).date() - _DAY
-    async with client:
+    async with asking.client(credentials) as client:
         asked = _probes(client, account_id, organization_id, yesterday).items()
         probes = [await _probe(name, ask) for name, ask in asked]
+        quota = client.quota()
     verdict, code = _verdict(probes)
     console.print(f"Works       {verdict}")
-    console.print(f"Quota       {seen}")
+    console.print(f"Quota       {_told(quota)}")
     console.print(_table(account_id, probes))
     return code
 

@@ -15,11 +15,12 @@ from cfbilling.cli.connection import Connection
 from cfbilling.cli.date_range import DateRange
 from cfbilling.cli.errors import print_error
 from cfbilling.cli.exit_codes import OK, SOME_FAILED
+from cfbilling.cli.plain_text import plain_console
 from cfbilling.cli.process import run
 from cfbilling.cli.progress_bar import Verbosity, progress_shown
 from cfbilling.cli.query import Query
 from cfbilling.cli.report.answer import add_up
-from cfbilling.cli.report.terminal import cost_table, exact_totals, report_console
+from cfbilling.cli.report.terminal import cost_table, exact_totals
 from cfbilling.cli.report.totals import Totals
 from cfbilling.sandbox import Fault, Sandbox
 
@@ -75,7 +76,7 @@ async def _real_api() -> AsyncIterator[tuple[Connection, Accounts]]:
 
 
 async def _demo(*, live: bool) -> int:
-    console = report_console()
+    console = plain_console()
     days = _last_months(datetime.now(UTC).date())
     by_product, by_month = Totals("product"), Totals("month")
     async with _real_api() if live else _sandbox() as (connection, accounts):
@@ -90,11 +91,15 @@ async def _demo(*, live: bool) -> int:
     console.print(
         cost_table("Cost and usage by product", by_product, by_product.rows(), shows_trend=True),
         cost_table("Cost by month", by_month, by_month.rows(), shows_usage=False),
+        sep="\n",
+    )
+    console.print(
         *exact_totals(by_product),
         f"Fetched {progress.chunks} chunks of {len(accounts.ids)} accounts: "
         f"{progress.records:,} records in {progress.requests} requests "
         f"({progress.retries} retries), in {progress.seconds:.1f} s: "
         f"{progress.rate:,.0f} records/s.",
         sep="\n",
+        soft_wrap=True,
     )
     return OK

@@ -30,6 +30,8 @@ __all__ = ["profile"]
 def profile(account: str, **given: Any) -> None:
     """Write who pays for an ACCOUNT and how: personal data.
 
+    A file gets mode 0600, whatever was there before.
+
     \b
     Example, with what 'cfbilling sandbox' prints set in your shell:
       cfbilling profile $CLOUDFLARE_ACCOUNT_ID
@@ -43,9 +45,9 @@ async def _write(
 ) -> int:
     shape = format_of(choice, path, BillingProfile, with_account=False)
     credentials = credentials_of(connection.token_file)
-    async with connection.client(credentials, observer=lambda _: None) as client:
+    async with connection.client(credentials) as client:
         record = await client.billing_profile(account_id)
-    with opened(path) as output:
+    with opened(path, is_private=True) as output:
         for part in (shape.begin(), shape.rows(account_id, [record]), shape.finish()):
             await output.write(part)
         output.commit()

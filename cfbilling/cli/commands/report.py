@@ -20,11 +20,12 @@ from cfbilling.cli.options import (
     verbosity_from,
     verbosity_options,
 )
+from cfbilling.cli.plain_text import plain_console
 from cfbilling.cli.process import run
 from cfbilling.cli.progress_bar import progress_shown
 from cfbilling.cli.report.answer import add_up
 from cfbilling.cli.report.facts import report_of
-from cfbilling.cli.report.terminal import cost_table, exact_totals, report_console
+from cfbilling.cli.report.terminal import cost_table, exact_totals
 from cfbilling.cli.report.totals import DIMENSIONS, Dimension, Row, Totals
 
 __all__ = ["report"]
@@ -98,8 +99,8 @@ def _require_charts() -> None:
 
 
 def _show(title: str, totals: Totals, rows: Sequence[Row]) -> None:
-    console = report_console()
+    console = plain_console()
     console.print(cost_table(title, totals, rows))
     for line in exact_totals(totals):
-        console.print(line)
+        console.print(line, soft_wrap=True)
     sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -23,6 +24,10 @@ MOST_DIGITS = 38
 _QUANTITY_SCALE = 22
 _MONEY_SCALE = 26
 _GROUP_ROWS = 20_000
+_EXACT = decimal.Context(
+    prec=MOST_DIGITS, traps=[decimal.Inexact, decimal.InvalidOperation, decimal.Overflow]
+)
+_MISFITS = (pa.ArrowInvalid, OverflowError, decimal.DecimalException)
 
 
 class _Sink:
@@ -122,13 +127,21 @@ class ParquetFormat:
         return pa.record_batch(arrays, schema=self._schema)
 
     def _array(self, column: Column, values: Sequence[Any], records: Sequence[Record]) -> Any:
+        try:
+            return self._converted(column, values)
+        except _MISFITS as error:
+            raise self._misfit(column, values, records) from error
+
+    def _converted(self, column: Column, values: Sequence[Any]) -> Any:
         kind = self._schema.field(column.wire_name).type
         if column.kind is dict:
             values = [_json(value) for value in values]
-        try:
-            return pa.array(values, kind)
-        except (pa.ArrowInvalid, OverflowError) as error:
-            raise self._misfit(column, values, records) from error
+        elif column.kind is Decimal:
+            # pyarrow cannot be asked to: it loses a number whose last digit is more than 38
+            # places from the column's, and for one far beyond that the process dies.
+            step = Decimal((0, (1,), -kind.scale))
+            values = [None if v is None else _EXACT.quantize(v, step) for v in values]
+        return pa.array(values, kind)
 
     def _misfit(
         self, column: Column, values: Sequence[Any], records: Sequence[Record]
@@ -137,8 +150,8 @@ class ParquetFormat:
         kind = self._schema.field(column.wire_name).type
         for value, record in zip(values, records, strict=True):
             try:
-                pa.array([value], kind)
-            except (pa.ArrowInvalid, OverflowError):
+                self._converted(column, [value])
+            except _MISFITS:
                 return CommandError(
                     f"{column.wire_name} {value} does not fit {kind} (see --decimal-scale), "
                     f"in {_identity(record)}",

@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 import decimal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-__all__ = ["money", "quantities", "quantity", "share"]
+__all__ = ["axis_label", "axis_unit", "money", "part_of", "quantities", "quantity", "share"]
 
 _CENTS = 2
-_ROUNDING = decimal.Context(prec=400, rounding=decimal.ROUND_HALF_EVEN)
+# The usual context has an end to its exponents that the wire has not.
+_ROUNDING = decimal.Context(
+    prec=400,
+    rounding=decimal.ROUND_HALF_EVEN,
+    Emin=decimal.MIN_EMIN,
+    Emax=decimal.MAX_EMAX,
+    traps=[],
+)
+# Digits before the point from which on an exponent is easier to read.
+_MOST_DIGITS = 21
 _SIZES = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
 def money(amount: Decimal) -> str:
     """Return an amount with two digits after the point, or as many as show that it is not 0."""
+    if _is_astronomic(amount):
+        return f"{amount:.2E}"
     digits = _CENTS
-    if amount and abs(amount) < Decimal("0.005"):
+    if amount and amount.copy_abs() < Decimal("0.005"):
         digits = min(1 - amount.adjusted(), 12)
     return f"{_ROUNDING.quantize(amount, Decimal(1).scaleb(-digits)):,f}"
 
 
 def quantity(amount: Decimal) -> str:
     """Return a quantity in few digits."""
+    if _is_astronomic(amount):
+        return f"{amount:.2E}"
     for size, letter in _SIZES:
-        if abs(amount) >= size:
+        if amount.copy_abs() >= size:
             return f"{amount / size:.2f} {letter}"
     return (
         f"{amount:.2f}".rstrip("0").rstrip(".")
-        if amount == 0 or abs(amount) >= 1
+        if amount == 0 or amount.copy_abs() >= 1
         else (f"{amount:.2g}")
     )
 
@@ -40,4 +53,29 @@ def quantities(used: Mapping[str, Decimal]) -> str:
 
 def share(amount: Decimal, top: Decimal) -> float:
     """Return what part of *top* an amount is, from 0 to 1: for the length of a bar only."""
-    return max(0.0, min(1.0, float(amount / top))) if top > 0 else 0.0
+    if top <= 0 or amount <= 0:
+        return 0.0
+    return part_of(amount, top) if amount < top else 1.0
+
+
+def part_of(amount: Decimal, whole: Decimal) -> float:
+    """Return *amount* divided by *whole*: the ratio fits a float when neither of them does."""
+    return float(_ROUNDING.divide(amount, whole))
+
+
+def axis_unit(amounts: Iterable[Decimal]) -> Decimal:
+    """Return the power of ten that the largest amount is a few times of."""
+    largest = max((amount.copy_abs() for amount in amounts), default=Decimal(0))
+    return Decimal((0, (1,), largest.adjusted())) if largest else Decimal(1)
+
+
+def axis_label(value: float, unit: Decimal) -> str:
+    """Return what a place on an axis stands for, without needless digits."""
+    amount = _ROUNDING.normalize(_ROUNDING.multiply(Decimal(f"{value:.6g}"), unit))
+    if _is_astronomic(amount) or amount.adjusted() < -_MOST_DIGITS:
+        return str(amount)
+    return f"{amount:,f}"
+
+
+def _is_astronomic(amount: Decimal) -> bool:
+    return bool(amount) and amount.adjusted() >= _MOST_DIGITS

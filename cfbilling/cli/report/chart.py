@@ -12,13 +12,15 @@ import attrs
 import pygal  # type: ignore[import-untyped]  # pygal has no types
 
 from cfbilling.cli.plain_text import plain
-from cfbilling.cli.report.amounts import money
+from cfbilling.cli.report.amounts import axis_label, axis_unit, money, part_of
 from cfbilling.cli.report.totals import add_to, exact_sum
 
 __all__ = ["PALETTE_CSS", "Chart", "chart_of"]
 
 _MOST_SERIES = 8
 _LABELS = 8
+# Ten years: beyond them, a day without a cost has no place of its own.
+_MOST_DAYS = 3660
 _SVG = "http://www.w3.org/2000/svg"
 _LIGHT = "3568c9 e07b39 2a9d8f b8538f 7f63c9 c29b1e d1495b 5b8c3e 8b929a"
 _DARK = "7aa5f7 f2a065 56c7b8 df85b9 a994ec e0c05a ef7d8c 93c274 9aa3ad"
@@ -75,9 +77,10 @@ class Chart:
 def chart_of(currency: str, daily: Mapping[str, Mapping[str, Decimal]]) -> Chart:
     """Draw the cost of each day, stacked by series; the smallest series are put together."""
     # A control character is not allowed in SVG at all.
-    currency, daily = plain(currency), {plain(name): days for name, days in daily.items()}
+    currency, daily = plain(currency), _plain_series(daily)
     days = _days(daily)
     stacked = _largest(daily)
+    unit = axis_unit(amount for _, _, amounts in stacked for amount in amounts.values())
     drawn = pygal.StackedBar(
         js=(),
         show_legend=False,
@@ -91,25 +94,41 @@ def chart_of(currency: str, daily: Mapping[str, Mapping[str, Decimal]]) -> Chart
         show_minor_x_labels=False,
         truncate_label=-1,
         x_labels_major=days[:: max(1, -(-len(days) // _LABELS))],
-        value_formatter=lambda value: f"{value:,g}",
+        value_formatter=lambda value: axis_label(value, unit),
     )
     drawn.x_labels = days
     for name, _, amounts in stacked:
-        # A float is exact enough for a length; what is written is the amount itself.
-        drawn.add(name, [_bar(name, day, currency, amounts.get(day)) for day in days])
+        drawn.add(name, [_bar(name, day, currency, amounts.get(day), unit) for day in days])
     colours = [(name, colour) for name, colour, _ in stacked]
     return Chart(currency, colours, _dressed(drawn.render(is_unicode=True), colours, currency))
 
 
-def _bar(name: str, day: str, currency: str, amount: Decimal | None) -> dict[str, object] | None:
+def _plain_series(daily: Mapping[str, Mapping[str, Decimal]]) -> dict[str, dict[str, Decimal]]:
+    """Return the series by the names that are shown, which may be the same for several."""
+    series: dict[str, dict[str, Decimal]] = {}
+    for name, days in daily.items():
+        amounts = series.setdefault(plain(name), {})
+        for day, amount in days.items():
+            add_to(amounts, day, amount)
+    return series
+
+
+def _bar(
+    name: str, day: str, currency: str, amount: Decimal | None, unit: Decimal
+) -> dict[str, object] | None:
     if not amount:
         return None
-    return {"value": float(amount), "label": f"{day} · {name}: {money(amount)} {currency}"}
+    # A float is exact enough for a length, if the length is of the unit; what is written is the
+    # amount itself.
+    label = f"{day} · {name}: {money(amount)} {currency}"
+    return {"value": part_of(amount, unit), "label": label}
 
 
 def _days(daily: Mapping[str, Mapping[str, Decimal]]) -> list[str]:
     seen = sorted({day for amounts in daily.values() for day in amounts})
     first, last = date.fromisoformat(seen[0]), date.fromisoformat(seen[-1])
+    if (last - first).days > _MOST_DAYS:
+        return seen
     return [str(first + timedelta(days=n)) for n in range((last - first).days + 1)]
 
 

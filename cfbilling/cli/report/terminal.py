@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from rich.console import Console
 from rich.table import Table
 
 from cfbilling.cli.plain_text import plain, plain_number
 from cfbilling.cli.report.amounts import money, quantities, share
 from cfbilling.cli.report.totals import Row, Totals
 
-__all__ = ["cost_table", "exact_totals", "report_console"]
+__all__ = ["cost_table", "exact_totals"]
 
 _BAR_WIDTH = 20
 _STEPS = " ▁▂▃▄▅▆▇█"
-
-
-def report_console() -> Console:
-    """Return the console of standard output, for text that may hold anything."""
-    return Console(highlight=False, markup=False)
 
 
 def cost_table(

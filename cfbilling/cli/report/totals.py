@@ -21,8 +21,14 @@ DIMENSIONS: tuple[str, ...] = get_args(Dimension)
 _NO_CURRENCY = "no currency"
 _NO_UNIT = "(no unit)"
 _NO_DATE = "(no date)"
-_DIGITS = 400
-_EXACT = decimal.Context(prec=_DIGITS, traps=[decimal.Inexact, decimal.InvalidOperation])
+# Enough for the largest float and the smallest together, many times over.
+_DIGITS = 10_000
+_EXACT = decimal.Context(
+    prec=_DIGITS,
+    Emin=decimal.MIN_EMIN,
+    Emax=decimal.MAX_EMAX,
+    traps=[decimal.Inexact, decimal.InvalidOperation],
+)
 _DAY, _MONTH = len("2025-01-31"), len("2025-01")
 
 
@@ -32,11 +38,16 @@ def add_to(amounts: dict[str, Decimal], key: str, amount: Decimal) -> None:
     Raises:
         CommandError: If the sum would have too many digits.
     """
+    before = amounts.get(key)
+    if not before:
+        # Added to 0, a very large amount would be written out in all its digits.
+        amounts[key] = amount or Decimal(0)
+        return
     try:
-        amounts[key] = _EXACT.add(amounts.get(key, Decimal(0)), amount)
+        amounts[key] = _EXACT.add(before, amount)
     except decimal.DecimalException as error:
         raise CommandError(
-            f"amounts are too far apart to be added exactly in {_DIGITS} digits", OUTPUT
+            f"amounts are too far apart to be added exactly in {_DIGITS:,} digits", OUTPUT
         ) from error
 
 

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from cfbilling.sandbox import Limit
 from tests.cli.shell import Shell, serving
 
 
@@ -44,3 +45,26 @@ def test_check_tells_what_is_wrong(
     ran = shell.run("check", account, CLOUDFLARE_API_TOKEN=token)
     assert code == ran.returncode
     assert b"Traceback" not in ran.stderr
+
+
+def test_check_tells_the_tightest_quota() -> None:
+    """Of several limits, the one that will be used up first is shown."""
+    limits = [Limit("wide", 100, 60), Limit("narrow", 20, 3600)]
+    with serving(limits=limits) as sandbox:
+        ran = Shell(sandbox).run("check", sandbox.account_ids[0])
+    assert re.search(
+        r"Quota +16 of 20 requests in 3600 s left, for the next 3600 s\n", ran.stdout.decode()
+    )
+
+
+def test_a_service_may_tell_no_quota(shell: Shell, account: str) -> None:
+    """Where the service says nothing of a quota, none is made up."""
+    ran = shell.run("check", account)
+    assert re.search(r"Quota +unknown: the service did not say\n", ran.stdout.decode())
+
+
+def test_check_waits_for_nothing(shell: Shell, account: str) -> None:
+    """A credential that is locked out is told at once, by one request."""
+    shell.sandbox.lock_out(retry_after=300)
+    ran = shell.run("check", account)
+    assert (5, 1) == (ran.returncode, len(shell.sandbox.requests))

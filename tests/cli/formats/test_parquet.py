@@ -90,3 +90,25 @@ def test_csv_tells_null_from_empty(shell: Shell, account: str, tmp_path: Path) -
     for name in ("ConsumedUnit", "ZoneId"):
         assert [wire.get(name) for wire in truth] == table.column(name).to_pylist()
     assert "" in table.column("ConsumedUnit").to_pylist()
+
+
+EXTREMES = ("1E-999", "1E-999999999", "1E+398", f"1.{'0' * 60}1", f"1.{'0' * 200}1", "-1E-77")
+
+
+@pytest.mark.parametrize("number", EXTREMES)
+@pytest.mark.parametrize("scale", [None, 0, 38])
+def test_an_extreme_number_is_refused(number: str, scale: int | None) -> None:
+    """A number whose digits are far from the column's is named, and neither lost nor fatal."""
+    shape = ParquetFormat(UsageRecord, with_account=False, scale=scale)
+    shape.begin()
+    with pytest.raises(CommandError, match="BilledCost"):
+        shape.rows("a", [UsageRecord(billed_cost=Decimal(number))])
+
+
+def test_needless_zeros_are_no_digits() -> None:
+    """A number that fits keeps its value, however many zeros it was sent with."""
+    shape = ParquetFormat(UsageRecord, with_account=False, scale=2)
+    numbers = [Decimal(n) for n in ("1.50", f"1.5{'0' * 300}", "0E-999999999", "0E+9999", "1.5E+3")]
+    data = shape.begin() + shape.rows("a", [UsageRecord(billed_cost=n) for n in numbers])
+    table = pq.read_table(pa.BufferReader(data + shape.finish()))
+    assert numbers == table.column("BilledCost").to_pylist()

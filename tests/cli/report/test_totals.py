@@ -39,10 +39,11 @@ def test_currencies_and_units_stay_apart() -> None:
     } == row.costs
     assert {"GB": Decimal(4), "Requests": Decimal(2), "(no unit)": Decimal(4)} == row.used
     with pytest.raises(CommandError, match="exactly"):
-        totals.add("a", UsageRecord(billed_cost=Decimal("1E+900"), billing_currency="EUR"))
+        totals.add("a", UsageRecord(billed_cost=Decimal("1E+90000"), billing_currency="EUR"))
 
 
-def _charge(cost: Decimal, day: int, product: str = "a") -> UsageRecord:
+def charge(cost: Decimal, day: int, product: str = "a") -> UsageRecord:
+    """Return the record of a cost on a day, counted from the first of 2025."""
     return UsageRecord(
         billed_cost=cost,
         billing_currency="USD",
@@ -62,7 +63,7 @@ def test_each_way_to_add_up_is_exact(charges: list[tuple[Decimal, int, str]]) ->
     totals = Totals("product")
     for cost, day, product in charges:
         expected = wide.add(expected, cost)
-        totals.add("x", _charge(cost, day, product))
+        totals.add("x", charge(cost, day, product))
     assert expected == totals.total.costs["USD"]
     for rows in (totals.rows(), totals.rows(2)):
         assert expected == exact_sum(row.costs["USD"] for row in rows)
@@ -75,8 +76,8 @@ def test_rows_are_ranked_by_every_digit() -> None:
     """Two costs that differ beyond 28 digits are ranked by that difference."""
     less, more = Decimal("1." + "0" * 40), Decimal("1." + "0" * 39 + "1")
     totals = Totals("product")
-    totals.add("x", _charge(less, 0, "a"))
-    totals.add("x", _charge(more, 0, "b"))
+    totals.add("x", charge(less, 0, "a"))
+    totals.add("x", charge(more, 0, "b"))
     assert ["b", "a"] == [row.name for row in totals.rows()]
     assert ["b", "Others (1)"] == [row.name for row in totals.rows(1)]
 
@@ -85,7 +86,7 @@ def test_months_are_told_apart() -> None:
     """Each product's cost is known by month, and a cost without a date is in no month."""
     totals = Totals("product")
     for cost, day in ((1, 0), (2, 27), (4, 28)):
-        totals.add("x", _charge(Decimal(cost), day))
+        totals.add("x", charge(Decimal(cost), day))
     totals.add("x", UsageRecord(billed_cost=Decimal(8), billing_currency="USD"))
     assert {"a": {"2025-01": Decimal(3), "2025-02": Decimal(4)}} == totals.monthly("USD")
     assert totals.monthly("EUR") == {}
