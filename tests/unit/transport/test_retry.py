@@ -52,7 +52,7 @@ class Script:
         error = self._errors.pop(0) if self._errors else None
         is_refusal = isinstance(error, RateLimited)
         wait = error.retry_after if isinstance(error, RateLimited) else None
-        self.limiter.tell(permit, QuotaSignal(is_refusal=is_refusal, wait=wait))
+        self.limiter.tell(permit, QuotaSignal(is_refusal=is_refusal, wait=wait, is_whole=True))
         if error is not None:
             raise error
         return "done"
