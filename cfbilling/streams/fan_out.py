@@ -115,7 +115,9 @@ class FanOut(Generic[R]):
         accounts = self._accounts
         if isinstance(accounts, Mapping):
             for account_id, credentials in accounts.items():
-                yield _Entry(account_id, credentials or self._credentials)
+                # An empty text, say, is no leave to use another customer's credential.
+                own = self._credentials if credentials is None else credentials
+                yield _Entry(account_id, own)
         elif isinstance(accounts, AsyncIterable):
             async for account_id in accounts:
                 yield _Entry(account_id, self._credentials)

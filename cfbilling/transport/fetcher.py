@@ -89,10 +89,11 @@ class Fetcher:
         return self._lane(credentials).limiter
 
     def _lane(self, credentials: Credentials) -> _Lane:
+        # Before it is looked up: what a caller gave need not even have a hash.
+        if not isinstance(credentials, ApiToken | ApiKey):
+            raise ConfigurationError("credentials must be an ApiToken or an ApiKey")
         lane = self._lanes.get(credentials)
         if lane is None:
-            if not isinstance(credentials, ApiToken | ApiKey):
-                raise ConfigurationError("credentials must be an ApiToken or an ApiKey")
             headers = {
                 "Accept": "application/json",
                 "Accept-Encoding": self._receiver.accept_encoding,

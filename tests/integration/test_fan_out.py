@@ -204,6 +204,23 @@ async def test_a_bad_id_is_a_failure_of_that_account(client_for: ClientMaker) ->
         assert {*sandbox.account_ids} == {request.scope_id for request in sandbox.requests}
 
 
+async def test_bad_credentials_are_a_failure_of_that_account(client_for: ClientMaker) -> None:
+    """Whatever stands for an account's credentials, nothing else is used in its place."""
+    async with Sandbox(accounts=6) as sandbox, client_for(sandbox) as client:
+        good, none, *bad = sandbox.account_ids
+        wrong: list[Any] = ["", 0, [sandbox.api_token], {}]
+        accounts = {good: ApiToken(sandbox.api_token), none: None} | dict(
+            zip(bad, wrong, strict=True)
+        )
+        with pytest.raises(FanOutError) as caught:
+            async for _ in client.fan_out(accounts, START, END):  # type: ignore[type-var, arg-type]  # wrong on purpose
+                pass
+        assert set(bad) == {failure.account_id for failure in caught.value.failures}
+        assert {good, none} == {request.scope_id for request in sandbox.requests}
+        with pytest.raises(ConfigurationError, match="credentials"):
+            client.quota([])  # type: ignore[arg-type]  # wrong on purpose
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
