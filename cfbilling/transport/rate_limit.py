@@ -174,6 +174,8 @@ class RateLimiter:
             signal: What its answer tells; ``None`` if no answer came. The service may have
                 counted it all the same.
         """
+        # First, since who is told of a pause may raise: nobody may be left waiting.
+        self._changed.set()
         is_current = permit.epoch == self._epoch
         now = self._pass_time()
         if not permit.is_settled:
@@ -183,7 +185,6 @@ class RateLimiter:
                 self._learn(permit, signal, now)
         if signal is not None and signal.is_refusal:
             self._lock_out(signal, now, is_current=is_current)
-        self._changed.set()
 
     def _learn(self, permit: Permit, signal: QuotaSignal | None, now: float) -> None:
         told = () if signal is None else signal.quotas
