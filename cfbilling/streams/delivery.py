@@ -189,8 +189,12 @@ class Delivery(Generic[R]):
             if alternative is None:
                 raise
             parts = await self._fetch_instead(alternative, refusal)
-        if pipeline.planner.learn(alternative):
-            pipeline.observer(ChunkNarrowed(**request.facts, max_days=alternative.max_days))
+        try:
+            if pipeline.planner.learn(alternative):
+                pipeline.observer(ChunkNarrowed(**request.facts, max_days=alternative.max_days))
+        except BaseException:
+            _close(parts)
+            raise
         return parts
 
     async def _fetch_instead(
