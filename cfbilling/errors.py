@@ -59,7 +59,7 @@ def printable(text: str) -> str:
 
 @attrs.frozen
 class ErrorDetail:
-    """One entry of the envelope's ``errors``, as the service sent it.
+    """One entry of the envelope's ``errors``, as the service sent it, its texts of sane length.
 
     Attributes:
         message: The service's own sentence.
@@ -160,7 +160,8 @@ class BillingError(Exception):
             "ray": self.ray_id,
         }
         told = ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
-        return f"{self.message} ({told})" if told else self.message
+        # A header can hold what steers a terminal as well as a body can.
+        return printable(f"{self.message} ({told})" if told else self.message)
 
 
 class ConfigurationError(BillingError, ValueError):

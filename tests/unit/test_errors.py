@@ -175,3 +175,9 @@ def test_the_cause_is_kept() -> None:
         raise TransportError("boom") from cause
     assert cause is caught.value.__cause__
     assert "hunter2" not in str(caught.value) + repr(caught.value)
+
+
+def test_no_header_steers_a_terminal() -> None:
+    """Whatever part of an error came from the service, its text is one printable line."""
+    error = TransportError("a\x1b[2J\nb").answered(404, "r\x9b31m\x85x\udcff")
+    assert r"a\x1b[2J\nb (status 404, ray r\x9b31m\x85x\udcff)" == str(error)
