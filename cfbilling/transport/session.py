@@ -232,7 +232,8 @@ class HttpSession:
         """
         if self._borrowed is not None:
             _check_borrowed(self._borrowed, URL(base_url))
-        if self._session is None:
+        # One whose closing was cancelled is closed and still there.
+        if self._session is None or (self._session.closed and self._borrowed is None):
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
