@@ -213,7 +213,7 @@ async def test_bad_credentials_are_a_failure_of_that_account(client_for: ClientM
             zip(bad, wrong, strict=True)
         )
         with pytest.raises(FanOutError) as caught:
-            async for _ in client.fan_out(accounts, START, END):  # type: ignore[type-var, arg-type]  # wrong on purpose
+            async for _ in client.fan_out(accounts, START, END):
                 pass
         assert set(bad) == {failure.account_id for failure in caught.value.failures}
         assert {good, none} == {request.scope_id for request in sandbox.requests}
