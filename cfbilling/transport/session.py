@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import NoReturn, Self
 
 import aiohttp
+from aiohttp.connector import Connection
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -176,6 +177,19 @@ class Exchange:
         self._opened.close()
 
 
+class _AskedFor(aiohttp.ClientResponse):
+    """A response to the request that was sent, not one that its connection had before.
+
+    What comes late, or twice, on a connection that is idle would be read as the next answer.
+    """
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        if connection.protocol is not None and connection.protocol.should_close:
+            # As if it had been closed meanwhile, which is what it should have been.
+            raise aiohttp.ServerDisconnectedError
+        return await super().start(connection)
+
+
 def _check_borrowed(session: aiohttp.ClientSession, url: URL) -> None:
     """Refuse a session whose own credentials would travel beside ours."""
     if getattr(session, "auth", None) is not None:
@@ -238,6 +252,7 @@ class HttpSession:
                 connector=aiohttp.TCPConnector(limit=self._connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=self._trace_configs,
+                response_class=_AskedFor,
                 trust_env=False,
             )
 

@@ -17,6 +17,7 @@ from cfbilling import (
     BillingClient,
     BillingError,
     ConfigurationError,
+    DecodeError,
     ResponseTooLarge,
     RetryPolicy,
     Timeouts,
@@ -254,3 +255,45 @@ async def test_secrets_and_persons_appear_nowhere(
         said = "".join(texts) + caplog.text
         assert set() == {secret for secret in secrets if secret in said}
         assert "RequestSent" in caplog.text
+
+
+@pytest.mark.parametrize("ask", ["billing_profile", "usage", "paygo_usage", "organization_usage"])
+async def test_an_answer_that_nobody_asked_for_is_nobody_s(
+    client_for: ClientMaker, ask: str
+) -> None:
+    """What comes on an idle connection is not taken for the answer to the next request."""
+    async with (
+        Sandbox(organizations=2, records_per_day=1) as sandbox,
+        client_for(sandbox, concurrency=1) as client,
+    ):
+
+        async def answer() -> object:
+            if ask == "billing_profile":
+                return await client.billing_profile(own)
+            return await getattr(client, ask)(own, "2025-01-01", "2025-01-05").collect()
+
+        ids = sandbox.organization_ids if "organization" in ask else sandbox.account_ids
+        own, other = ids[:2]
+        sandbox.faults.add(Fault(unsolicited=other))
+        first = await answer()
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert first == await answer()
+
+
+async def test_an_answer_that_overtakes_is_refused(client_for: ClientMaker) -> None:
+    """Also when it comes after the next request was sent, another account's usage is an error."""
+    late = asyncio.Event()
+    async with (
+        Sandbox() as sandbox,
+        client_for(sandbox, concurrency=1, retry=ONCE) as client,
+    ):
+        own, other = sandbox.account_ids[:2]
+        sandbox.faults.add(Fault(unsolicited=other, unsolicited_until=late))
+        assert await client.usage(own, "2025-01-01", "2025-01-05").collect()
+        asking = asyncio.ensure_future(client.usage(own, "2025-01-01", "2025-01-05").collect())
+        for _ in range(50):
+            await asyncio.sleep(0)
+        late.set()
+        with pytest.raises(DecodeError, match="another account"):
+            await asking
