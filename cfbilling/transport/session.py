@@ -7,9 +7,12 @@ is followed, since the headers are credentials; nothing is decompressed here.
 from __future__ import annotations
 
 import asyncio
+import netrc
+import os
 import ssl
 from collections.abc import Awaitable, Mapping, Sequence
 from ipaddress import ip_address
+from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
@@ -190,6 +193,15 @@ class _AskedFor(aiohttp.ClientResponse):
         return await super().start(connection)
 
 
+def _has_netrc_entry(host: str) -> bool:
+    """Return whether aiohttp would find credentials of its own for a host."""
+    try:
+        path = os.environ.get("NETRC") or Path.home() / ".netrc"
+        return netrc.netrc(str(path)).authenticators(host) is not None
+    except (OSError, RuntimeError, ValueError, netrc.NetrcParseError):
+        return False
+
+
 def _check_borrowed(session: aiohttp.ClientSession, url: URL) -> None:
     """Refuse a session whose own credentials would travel beside ours."""
     if getattr(session, "auth", None) is not None:
@@ -197,6 +209,8 @@ def _check_borrowed(session: aiohttp.ClientSession, url: URL) -> None:
     for name in _CREDENTIAL_HEADERS:
         if name in session.headers:
             raise ConfigurationError(f"session has a default header {name}: lend one without")
+    if session.trust_env and _has_netrc_entry(url.host or ""):
+        raise ConfigurationError("session trusts a .netrc that knows base_url: lend one without")
     cookies = session.cookie_jar.filter_cookies(url)
     if not all(name.startswith(_NETWORK_COOKIES) for name in cookies):
         raise ConfigurationError("session has cookies for base_url: lend one without")

@@ -6,6 +6,7 @@ import asyncio
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -18,6 +19,7 @@ from cfbilling import (
     BillingError,
     ConfigurationError,
     DecodeError,
+    QuotaPolicy,
     ResponseTooLarge,
     RetryPolicy,
     Timeouts,
@@ -297,3 +299,50 @@ async def test_an_answer_that_overtakes_is_refused(client_for: ClientMaker) -> N
         late.set()
         with pytest.raises(DecodeError, match="another account"):
             await asking
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_a_netrc_of_a_lent_session_signs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_known: bool
+) -> None:
+    """A lent session whose .netrc knows the service is refused; one that does not is used."""
+    file = tmp_path / "netrc"
+    file.write_text(f"machine {'127.0.0.1' if is_known else 'else'} login a password {SECRET}\n")
+    monkeypatch.setenv("NETRC", str(file))
+    async with Sandbox() as sandbox, aiohttp.ClientSession(trust_env=True) as lent:
+        pair = ApiKey(sandbox.email, sandbox.api_key)
+        client = BillingClient(pair, base_url=sandbox.base_url, session=lent)
+        if is_known:
+            with pytest.raises(ConfigurationError, match="netrc"):
+                await client.__aenter__()
+            assert [] == sandbox.requests
+        else:
+            async with client:
+                await client.billing_profile(sandbox.account_ids[0])
+            assert "authorization" not in sandbox.requests[0].headers
+
+
+async def test_a_hook_that_raises_fails_at_once_and_alone(client_for: ClientMaker) -> None:
+    """An exception of a tracing hook is an error of that request, and no slot or leave is lost."""
+    is_broken = True
+
+    async def hook(*_: object) -> None:
+        if is_broken:
+            raise ZeroDivisionError
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(hook)
+    async with (
+        Sandbox() as sandbox,
+        client_for(
+            sandbox, trace_configs=[trace], concurrency=1, assumed_quota=QuotaPolicy(4)
+        ) as client,
+    ):
+        account = sandbox.account_ids[0]
+        for _ in range(3):
+            with pytest.raises(TransportError, match="ZeroDivisionError") as caught:
+                await client.billing_profile(account)
+            assert caught.value.attempts == 1
+        is_broken = False
+        assert (await client.billing_profile(account)).id
+        assert len(sandbox.requests) == 1
