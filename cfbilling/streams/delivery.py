@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from datetime import timedelta
 from itertools import islice
 from operator import attrgetter
 from time import perf_counter
@@ -34,6 +35,8 @@ from cfbilling.transport.receiver import Received
 __all__ = ["Delivery", "Pipeline"]
 
 R = TypeVar("R", bound=Record)
+
+_BESIDE = timedelta(days=2)
 
 
 @attrs.frozen(eq=False)
@@ -225,6 +228,7 @@ class Delivery(Generic[R]):
         turns, chunk = self._pipeline.turns, part.request.chunk
         delivered = index = 0
         longest = 0.0
+        is_elsewhere = False
         while (text := await part.received.spool.take()) is not None:
             if len(text) > SMALL:
                 await turns.take()
@@ -236,7 +240,12 @@ class Delivery(Generic[R]):
             delivered += len(owned)
             if owned:
                 yield owned
+            elif not delivered:
+                is_elsewhere = is_elsewhere or _is_elsewhere(part.request, batch)
         part.received.spool.close()
+        if is_elsewhere and not delivered:
+            with about(part.request, part.received.status, part.received.ray_id):
+                raise DecodeError("the answer is about another range", "result")
         self._pipeline.observer(
             ChunkDone(
                 **part.request.facts,
@@ -269,6 +278,24 @@ def _check_owner(request: Request[R], records: list[R]) -> None:
     strangers = set(map(attrgetter(owner), records)) - {None, request.scope_id}
     if strangers:
         raise DecodeError("the answer is about another account", "result")
+
+
+def _is_elsewhere(request: Request[R], records: list[R]) -> bool:
+    """Return whether some records are of days that nobody asked about.
+
+    Where nothing belongs to the chunk either, this is an answer that came late, or twice. A day
+    beside the chunk proves nothing: a service that counts both ends of a range gives that too.
+    """
+    chunk = request.chunk
+    if chunk is None or request.endpoint.max_days is None:
+        return False
+    for record in cast("list[ChargeRecord]", records):
+        start = record.charge_period_start
+        if start is not None:
+            end = record.charge_period_end or start
+            if start - chunk.upper > _BESIDE or chunk.lower - end > _BESIDE:
+                return True
+    return False
 
 
 def _owned(records: list[R], chunk: DateChunk) -> list[R]:

@@ -6,6 +6,7 @@ import asyncio
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 
 import aiohttp
@@ -32,6 +33,7 @@ from tests.conftest import ClientMaker
 ONCE = RetryPolicy(attempts=1)
 SECRET = "s3cr3t-t0ken"
 ACCOUNT = "a" * 32
+JANUARY = date(2025, 1, 1), date(2025, 2, 1)
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -299,6 +301,27 @@ async def test_an_answer_that_overtakes_is_refused(client_for: ClientMaker) -> N
         late.set()
         with pytest.raises(DecodeError, match="another account"):
             await asking
+
+
+async def test_an_answer_that_comes_twice_is_not_the_next_chunk_s(client_for: ClientMaker) -> None:
+    """A copy of one chunk's answer in place of the next is an error, not an empty chunk."""
+    late = asyncio.Event()
+    async with (
+        Sandbox() as sandbox,
+        client_for(sandbox, concurrency=1, retry=ONCE) as client,
+    ):
+        own = sandbox.account_ids[0]
+        sandbox.faults.add(Fault(unsolicited=own, unsolicited_until=late))
+        stream = client.usage(own, "2025-01-01", "2025-04-01")
+        first = [await anext(stream) for _ in sandbox.expected_usage(own, *JANUARY)]
+        assert len(first) == 31 * 12
+        asking = asyncio.ensure_future(anext(stream))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        late.set()
+        with pytest.raises(DecodeError, match="another range") as caught:
+            await asking
+        assert str(caught.value.chunk) == "[2025-02-01, 2025-03-04)"
 
 
 @pytest.mark.parametrize("is_known", [True, False])
