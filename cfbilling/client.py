@@ -386,7 +386,7 @@ class BillingClient:
             ConfigurationError: At once, for an argument that cannot be right or a client that is
                 not entered. An account id that cannot be right is a failure of that account.
         """
-        row = ENDPOINTS.get(endpoint)
+        row = ENDPOINTS.get(endpoint) if isinstance(endpoint, str) else None
         if row is None or not issubclass(row.record_type, ChargeRecord):
             raise ConfigurationError("endpoint must be the name of one that yields records")
         if on_error not in get_args(OnError):

@@ -226,6 +226,7 @@ async def test_bad_credentials_are_a_failure_of_that_account(client_for: ClientM
     [
         ({"endpoint": "billing_profile"}, "endpoint"),
         ({"endpoint": "nothing"}, "endpoint"),
+        ({"endpoint": []}, "endpoint"),
         ({"on_error": "ignore"}, "on_error"),
         ({"metric": "x", "endpoint": "paygo_usage"}, "metric"),
         ({"start": "2025-01-01", "end": "2024-01-01"}, "start"),
