@@ -260,8 +260,7 @@ class HttpSession:
         """
         if self._borrowed is not None:
             _check_borrowed(self._borrowed, URL(base_url))
-        # One whose closing was cancelled is closed and still there.
-        if self._session is None or (self._session.closed and self._borrowed is None):
+        if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -273,8 +272,9 @@ class HttpSession:
     async def close(self) -> None:
         """Close the session if it is ours."""
         if self._session is not None and self._session is not self._borrowed:
-            await self._session.close()
-            self._session = None
+            # It is let go of first: who is cancelled here must not keep one that is half closed.
+            session, self._session = self._session, None
+            await session.close()
 
     def get(self, url: str, headers: Mapping[str, str]) -> Exchange:
         """Prepare a GET request; entering what is returned sends it.
