@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from http import HTTPStatus
 
 import attrs
 
@@ -166,17 +167,20 @@ class Fetcher:
         try:
             self._observer(RequestSent(attempt=number, **request.facts))
             async with self._session.get(self._base_url + request.target, lane.headers) as exchange:
-                # At the head: what comes of the body does not change what it says of the quota.
                 signal = read_signal(exchange.status, exchange.headers, self._clock.now())
-                limiter.tell(permit, signal)
+                # At the head: what comes of the body does not change what it says of the quota.
+                # Only of another refusal, the body may still say that the quota is why.
+                if signal.is_refusal or exchange.status < HTTPStatus.BAD_REQUEST:
+                    limiter.tell(permit, signal)
                 return await self._receiver.receive(exchange, request.endpoint)
         except RateLimited as error:
             if signal is not None and signal.is_refusal:
                 error.retry_after = signal.wait
             else:
-                refusal = QuotaSignal(is_refusal=True, wait=error.retry_after)
+                quotas = () if signal is None else signal.quotas
+                refusal = QuotaSignal(quotas, is_refusal=True, wait=error.retry_after)
                 limiter.tell(permit, refusal)
             raise
         finally:
-            if signal is None:
-                limiter.tell(permit, None)
+            if not permit.is_settled:
+                limiter.tell(permit, signal)

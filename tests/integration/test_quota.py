@@ -182,6 +182,30 @@ async def test_a_refusal_counts_from_its_head_on(client_for: ClientMaker) -> Non
         assert time.seconds == 30
 
 
+async def test_a_refusal_by_code_alone_lets_nobody_follow(client_for: ClientMaker) -> None:
+    """When the one that goes ahead gets a 403, its body decides whether the others may follow."""
+    time, body = SharedTime(), asyncio.Event()
+    async with (
+        Sandbox(accounts=8, quota=None, clock=time.sandbox) as sandbox,
+        client_for(sandbox, clock=time.client) as client,
+    ):
+        sandbox.faults.add(
+            Fault(status=429, retry_after=30),
+            Fault(status=403, error_codes=(10040,), retry_after=20, hold_at=0, until=body),
+        )
+        first, *others = sandbox.account_ids
+        calls = [asyncio.ensure_future(client.billing_profile(first))]
+        for _ in range(50):
+            await asyncio.sleep(0)
+        calls += [asyncio.ensure_future(client.billing_profile(other)) for other in others]
+        await _settled()
+        assert (2, 30) == (len(sandbox.requests), time.seconds)
+        body.set()
+        await asyncio.gather(*calls)
+        assert {429: 1, 403: 1, 200: 8} == dict(sandbox.statuses)
+        assert time.seconds == 50
+
+
 @pytest.mark.parametrize("told", [{}, {"Ratelimit": '"default";r=50;t=60'}], ids=["200", "quota"])
 async def test_a_straggler_opens_nothing(client_for: ClientMaker, told: dict[str, str]) -> None:
     """While one goes ahead, an answer to what was sent before the refusal lets nobody follow."""
