@@ -132,10 +132,14 @@ class BillingClient:
         )
         self._planner = Planner(chunk_days)
         self._pipeline: Pipeline | None = None
+        self._closings = 0
 
     async def __aenter__(self) -> Self:
         if self._pipeline is not None:
             raise ConfigurationError("the client is open already")
+        if self._closings:
+            # What it opened now would be closed with the rest.
+            raise ConfigurationError("the client is still being closed")
         self._session.open(self._base_url)
         turns = Turns()
         fetcher = Fetcher(
@@ -162,12 +166,16 @@ class BillingClient:
     async def aclose(self) -> None:
         """End all that is under way and close the session, if it is ours."""
         pipeline, self._pipeline = self._pipeline, None
+        self._closings += 1
         try:
             if pipeline is not None:
                 await pipeline.close()
         finally:
             # Also for who is cancelled meanwhile.
-            await self._session.close()
+            try:
+                await self._session.close()
+            finally:
+                self._closings -= 1
 
     def quota(self, credentials: Credentials | None = None) -> Quota | None:
         """Return what is left of a credential's quota: of several limits, the tightest.
@@ -386,7 +394,7 @@ class BillingClient:
             ConfigurationError: At once, for an argument that cannot be right or a client that is
                 not entered. An account id that cannot be right is a failure of that account.
         """
-        row = ENDPOINTS.get(endpoint)
+        row = ENDPOINTS.get(endpoint) if isinstance(endpoint, str) else None
         if row is None or not issubclass(row.record_type, ChargeRecord):
             raise ConfigurationError("endpoint must be the name of one that yields records")
         if on_error not in get_args(OnError):

@@ -59,7 +59,7 @@ def printable(text: str) -> str:
 
 @attrs.frozen
 class ErrorDetail:
-    """One entry of the envelope's ``errors``, as the service sent it.
+    """One entry of the envelope's ``errors``, as the service sent it, its texts of sane length.
 
     Attributes:
         message: The service's own sentence.
@@ -125,7 +125,8 @@ class BillingError(Exception):
         """Drop the tracebacks of this error and of all that led to it, and return it.
 
         A kept traceback keeps every frame's variables: bodies, headers and the credentials in
-        them. Whoever keeps many errors, or sends them on, needs only what they say.
+        them. Whoever keeps many errors, or sends them on, needs only what they say. What an error
+        hides (``raise ... from None``) is dropped whole: a ``UnicodeDecodeError`` has the text.
         """
         left: list[BaseException | None] = [self]
         seen: set[int] = set()
@@ -134,6 +135,8 @@ class BillingError(Exception):
             if error is not None and id(error) not in seen:
                 seen.add(id(error))
                 error.__traceback__ = None
+                if error.__suppress_context__:
+                    error.__context__ = None
                 left += [error.__cause__, error.__context__]
                 if isinstance(error, BaseExceptionGroup):
                     left += error.exceptions
@@ -160,7 +163,8 @@ class BillingError(Exception):
             "ray": self.ray_id,
         }
         told = ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
-        return f"{self.message} ({told})" if told else self.message
+        # A header can hold what steers a terminal as well as a body can.
+        return printable(f"{self.message} ({told})" if told else self.message)
 
 
 class ConfigurationError(BillingError, ValueError):

@@ -40,6 +40,8 @@ _CLASS_OF_STATUS: Mapping[int, type[ApiError]] = {
     425: ServerError,
     429: RateLimited,
 }
+_MOST_DETAILS = 10
+_LONGEST_TEXT = 1000
 _CLIENT_ERROR = 400
 _SERVER_ERROR = 500
 
@@ -63,19 +65,20 @@ class _Refusal(msgspec.Struct):
 
 def _detail(entry: object) -> ErrorDetail:
     if not isinstance(entry, dict):
-        return ErrorDetail(str(entry))
+        return ErrorDetail(str(entry)[:_LONGEST_TEXT])
     code, url, source = entry.get("code"), entry.get("documentation_url"), entry.get("source")
     pointer = source.get("pointer") if isinstance(source, dict) else None
     return ErrorDetail(
-        message=str(entry.get("message") or ""),
+        message=str(entry.get("message") or "")[:_LONGEST_TEXT],
         code=code if isinstance(code, int) and not isinstance(code, bool) else None,
-        documentation_url=url if isinstance(url, str) else None,
-        pointer=pointer if isinstance(pointer, str) else None,
+        documentation_url=url[:_LONGEST_TEXT] if isinstance(url, str) else None,
+        pointer=pointer[:_LONGEST_TEXT] if isinstance(pointer, str) else None,
     )
 
 
 def _details(errors: object) -> tuple[ErrorDetail, ...]:
-    return tuple(map(_detail, errors)) if isinstance(errors, list) else ()
+    # Errors are kept, thousands of them by a fan-out, so what they say has to have an end.
+    return tuple(map(_detail, errors[:_MOST_DETAILS])) if isinstance(errors, list) else ()
 
 
 def refusal_details(body: bytes) -> tuple[ErrorDetail, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
+from datetime import timedelta
 from itertools import islice
 from operator import attrgetter
 from time import perf_counter
@@ -33,6 +34,8 @@ from cfbilling.transport.receiver import Received
 __all__ = ["Delivery", "Pipeline"]
 
 R = TypeVar("R", bound=Record)
+
+_BESIDE = timedelta(days=2)
 
 
 @attrs.frozen(eq=False)
@@ -97,6 +100,7 @@ class _Part(Generic[R]):
         decoded: How many records of it were decoded.
         delivered: How many of them its chunk owns.
         longest_slice: The longest time that a slice took, in seconds.
+        is_elsewhere: Whether records were seen that nobody asked about, and none that is owned.
     """
 
     request: Request[R]
@@ -104,6 +108,7 @@ class _Part(Generic[R]):
     decoded: int = 0
     delivered: int = 0
     longest_slice: float = 0.0
+    is_elsewhere: bool = False
 
 
 class Delivery(Generic[R]):
@@ -209,8 +214,12 @@ class Delivery(Generic[R]):
             if alternative is None:
                 raise
             parts = await self._fetch_instead(alternative, refusal)
-        if pipeline.planner.learn(alternative):
-            pipeline.observer(ChunkNarrowed(**request.facts, max_days=alternative.max_days))
+        try:
+            if pipeline.planner.learn(alternative):
+                pipeline.observer(ChunkNarrowed(**request.facts, max_days=alternative.max_days))
+        except BaseException:
+            _close(parts)
+            raise
         return parts
 
     async def _fetch_instead(
@@ -252,6 +261,8 @@ class Delivery(Generic[R]):
         part.longest_slice = max(part.longest_slice, perf_counter() - began)
         part.decoded += len(batch.records)
         part.delivered += len(owned)
+        if not part.delivered and not part.is_elsewhere:
+            part.is_elsewhere = _is_elsewhere(request, batch.records)
         return owned
 
     def _tell_missing(self, request: Request[R], missing: frozenset[str]) -> None:
@@ -262,6 +273,9 @@ class Delivery(Generic[R]):
     def _end(self, part: _Part[R]) -> None:
         part.received.spool.close()
         request = part.request
+        if part.is_elsewhere and not part.delivered:
+            with about(request, part.received.status, part.received.ray_id):
+                raise DecodeError("the answer is about another range", "result")
         self._pipeline.observer(
             ChunkDone(
                 endpoint=request.endpoint.name,
@@ -286,6 +300,24 @@ def _check_owner(request: Request[R], records: list[R]) -> None:
     strangers = set(map(attrgetter(owner), records)) - {None, request.scope_id}
     if strangers:
         raise DecodeError("the answer is about another account", "result")
+
+
+def _is_elsewhere(request: Request[R], records: list[R]) -> bool:
+    """Return whether some records are of days that nobody asked about.
+
+    Where nothing belongs to the chunk either, this is an answer that came late, or twice. A day
+    beside the chunk proves nothing: a service that counts both ends of a range gives that too.
+    """
+    chunk = request.chunk
+    if chunk is None or request.endpoint.max_days is None:
+        return False
+    for record in cast("list[ChargeRecord]", records):
+        start = record.charge_period_start
+        if start is not None:
+            end = record.charge_period_end or start
+            if start - chunk.upper > _BESIDE or chunk.lower - end > _BESIDE:
+                return True
+    return False
 
 
 def _inside(chunk: DateChunk, records: list[R]) -> list[R]:

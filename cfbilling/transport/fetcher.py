@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from http import HTTPStatus
 from typing import Protocol
 
 import attrs
@@ -195,24 +196,27 @@ class Fetcher:
                 )
             )
             async with self._session.get(self._base_url + request.target, lane.headers) as exchange:
-                # At the head: what comes of the body does not change what it says of the quota.
                 signal = read_signal(exchange.status, exchange.headers, self._clock.now())
-                limiter.tell(permit, signal)
+                # At the head: what comes of the body does not change what it says of the quota.
+                # Only of another refusal, the body may still say that the quota is why.
+                if signal.is_refusal or exchange.status < HTTPStatus.BAD_REQUEST:
+                    limiter.tell(permit, signal)
                 received = await self._receiver.receive(exchange, request.endpoint)
         except RateLimited as error:
             if signal is not None and signal.is_refusal:
                 error.retry_after = signal.wait
             else:
-                signal = QuotaSignal(is_refusal=True, wait=error.retry_after)
-                limiter.tell(permit, signal)
+                quotas = () if signal is None else signal.quotas
+                refusal = QuotaSignal(quotas, is_refusal=True, wait=error.retry_after)
+                limiter.tell(permit, refusal)
             raise
         except ApiError:
             # It refused for another reason than the quota.
-            if permit.is_probe:
-                limiter.tell(permit, QuotaSignal(is_whole=True))
+            quotas = () if signal is None else signal.quotas
+            limiter.tell(permit, QuotaSignal(quotas, is_whole=True))
             raise
         except BaseException:
-            if signal is None or permit.is_probe:
+            if permit.is_probe or not permit.is_settled:
                 limiter.tell(permit, None)
             raise
         if permit.is_probe:

@@ -7,13 +7,17 @@ is followed, since the headers are credentials; nothing is decompressed here.
 from __future__ import annotations
 
 import asyncio
+import netrc
+import os
 import ssl
 from collections.abc import Awaitable, Mapping, Sequence
 from ipaddress import ip_address
+from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
 import aiohttp
+from aiohttp.connector import Connection
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -176,6 +180,28 @@ class Exchange:
         self._opened.close()
 
 
+class _AskedFor(aiohttp.ClientResponse):
+    """A response to the request that was sent, not one that its connection had before.
+
+    What comes late, or twice, on a connection that is idle would be read as the next answer.
+    """
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        if connection.protocol is not None and connection.protocol.should_close:
+            # As if it had been closed meanwhile, which is what it should have been.
+            raise aiohttp.ServerDisconnectedError
+        return await super().start(connection)
+
+
+def _has_netrc_entry(host: str) -> bool:
+    """Return whether aiohttp would find credentials of its own for a host."""
+    try:
+        path = os.environ.get("NETRC") or Path.home() / ".netrc"
+        return netrc.netrc(str(path)).authenticators(host) is not None
+    except (OSError, RuntimeError, ValueError, netrc.NetrcParseError):
+        return False
+
+
 def _check_borrowed(session: aiohttp.ClientSession, url: URL) -> None:
     """Refuse a session whose own credentials would travel beside ours."""
     if getattr(session, "auth", None) is not None:
@@ -183,6 +209,8 @@ def _check_borrowed(session: aiohttp.ClientSession, url: URL) -> None:
     for name in _CREDENTIAL_HEADERS:
         if name in session.headers:
             raise ConfigurationError(f"session has a default header {name}: lend one without")
+    if session.trust_env and _has_netrc_entry(url.host or ""):
+        raise ConfigurationError("session trusts a .netrc that knows base_url: lend one without")
     cookies = session.cookie_jar.filter_cookies(url)
     if not all(name.startswith(_NETWORK_COOKIES) for name in cookies):
         raise ConfigurationError("session has cookies for base_url: lend one without")
@@ -237,14 +265,16 @@ class HttpSession:
                 connector=aiohttp.TCPConnector(limit=self._connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=self._trace_configs,
+                response_class=_AskedFor,
                 trust_env=False,
             )
 
     async def close(self) -> None:
         """Close the session if it is ours."""
         if self._session is not None and self._session is not self._borrowed:
-            await self._session.close()
-            self._session = None
+            # It is let go of first: who is cancelled here must not keep one that is half closed.
+            session, self._session = self._session, None
+            await session.close()
 
     def get(self, url: str, headers: Mapping[str, str]) -> Exchange:
         """Prepare a GET request; entering what is returned sends it.

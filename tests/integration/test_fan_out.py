@@ -204,11 +204,29 @@ async def test_a_bad_id_is_a_failure_of_that_account(client_for: ClientMaker) ->
         assert {*sandbox.account_ids} == {request.scope_id for request in sandbox.requests}
 
 
+async def test_bad_credentials_are_a_failure_of_that_account(client_for: ClientMaker) -> None:
+    """Whatever stands for an account's credentials, nothing else is used in its place."""
+    async with Sandbox(accounts=6) as sandbox, client_for(sandbox) as client:
+        good, none, *bad = sandbox.account_ids
+        wrong: list[Any] = ["", 0, [sandbox.api_token], {}]
+        accounts = {good: ApiToken(sandbox.api_token), none: None} | dict(
+            zip(bad, wrong, strict=True)
+        )
+        with pytest.raises(FanOutError) as caught:
+            async for _ in client.fan_out(accounts, START, END):
+                pass
+        assert set(bad) == {failure.account_id for failure in caught.value.failures}
+        assert {good, none} == {request.scope_id for request in sandbox.requests}
+        with pytest.raises(ConfigurationError, match="credentials"):
+            client.quota([])  # type: ignore[arg-type]  # wrong on purpose
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
         ({"endpoint": "billing_profile"}, "endpoint"),
         ({"endpoint": "nothing"}, "endpoint"),
+        ({"endpoint": []}, "endpoint"),
         ({"on_error": "ignore"}, "on_error"),
         ({"metric": "x", "endpoint": "paygo_usage"}, "metric"),
         ({"start": "2025-01-01", "end": "2024-01-01"}, "start"),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
+import attrs
 import pytest
 
-from cfbilling import ApiToken, BillingClient, BillingError, RetryPolicy
+from cfbilling import ApiToken, BillingClient, BillingError, RetryPolicy, Timeouts
 from cfbilling.sandbox import Fault, Sandbox
 from tests.conftest import Waits
+from tests.integration.test_quota import SharedTime
 from tests.integration.truth import received, truth
 
 START, END = date(2025, 1, 1), date(2025, 1, 2)
@@ -145,3 +148,43 @@ async def test_a_trickle_is_the_truth() -> None:
         sandbox.faults.add(Fault(trickle=7))
         records = await client.usage(account, START, END).collect()
         assert truth(sandbox.expected_usage(account, START, END)) == received(records)
+
+
+@pytest.mark.parametrize("status", [100, 102, 103])
+async def test_silence_after_an_interim_answer_times_out(status: int) -> None:
+    """A server that says that the answer is coming, and then nothing, is given up."""
+    silence = asyncio.Event()
+    async with (
+        Sandbox() as sandbox,
+        BillingClient(
+            ApiToken(sandbox.api_token),
+            base_url=sandbox.base_url,
+            timeout=Timeouts(connect=0.02, read=0.03),
+            retry=RetryPolicy(initial_wait=0),
+        ) as client,
+    ):
+        sandbox.faults.add(Fault(interim=(status,), until=silence))
+        assert (await client.billing_profile(sandbox.account_ids[0])).id
+        assert len(sandbox.requests) == 2
+        silence.set()
+
+
+@pytest.mark.parametrize("rate", [0, 100])
+async def test_a_body_that_trickles_is_given_up_in_time(rate: float) -> None:
+    """A byte a second is fetched again after one span, unless no rate is asked for."""
+    time = SharedTime()
+    async with (
+        Sandbox(
+            compression="off", clock=attrs.evolve(time.sandbox, sleep=time.client.sleep)
+        ) as sandbox,
+        BillingClient(
+            ApiToken(sandbox.api_token),
+            base_url=sandbox.base_url,
+            timeout=Timeouts(least_rate=rate, rate_span=60),
+            clock=time.client,
+        ) as client,
+    ):
+        sandbox.faults.add(Fault(trickle=1, trickle_delay=1))
+        assert (await client.billing_profile(sandbox.account_ids[0])).id
+        assert len(sandbox.requests) == (2 if rate else 1)
+        assert 60 <= time.seconds <= (63 if rate else 2_000)

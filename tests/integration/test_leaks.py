@@ -158,6 +158,37 @@ async def test_a_cancelled_client_leaves_nothing() -> None:
         held.set()
 
 
+@pytest.mark.parametrize("again", [0, 1, 2])
+@pytest.mark.parametrize("turns", range(1, 12))
+async def test_a_closing_that_is_cancelled_closes(turns: int, again: int) -> None:
+    """Wherever closing is cancelled, and again, nothing is left, and the client can go on."""
+
+    async def consume(client: BillingClient, account: str) -> None:
+        with pytest.raises(ConfigurationError, match="closed"):
+            await client.usage(account, START, END).collect()
+
+    held = asyncio.Event()
+    async with Sandbox() as sandbox, nothing_left():
+        account = sandbox.account_ids[0]
+        sandbox.faults.add(Fault(until=held, hold_at=100, times=3))
+        client = _client(sandbox)
+        await client.__aenter__()
+        consumer = asyncio.ensure_future(consume(client, account))
+        await _settled(lambda: len(sandbox.requests) == 4)
+        closing = asyncio.ensure_future(client.aclose())
+        for pause in (turns, again):
+            for _ in range(pause):
+                await asyncio.sleep(0)
+            closing.cancel()
+        await asyncio.wait((closing,))
+        session = client._session._session
+        assert session is None or session.closed
+        await consumer
+        held.set()
+        async with client:
+            assert (await client.billing_profile(account)).id
+
+
 async def test_an_error_ends_what_was_fetched_ahead() -> None:
     """When the first chunk fails, the chunks that were fetched ahead are cancelled and freed."""
     async with Sandbox() as sandbox, nothing_left(), _client(sandbox) as client:

@@ -145,6 +145,22 @@ async def test_an_open_client_is_not_opened_again() -> None:
                 assert (await client.billing_profile(sandbox.account_ids[0])).id
 
 
+async def test_a_client_is_not_opened_while_it_closes() -> None:
+    """Entering a client that is still being closed is a clear error, and leaves nothing open."""
+    async with Sandbox() as sandbox:
+        client = BillingClient(ApiToken(sandbox.api_token), base_url=sandbox.base_url)
+        async with client:
+            stream = client.usage(sandbox.account_ids[0], "2025-01-01", "2025-12-01")
+            await anext(stream)
+            closings = [asyncio.ensure_future(client.aclose()) for _ in range(2)]
+            await asyncio.sleep(0)
+            with pytest.raises(ConfigurationError, match="being closed"):
+                await client.__aenter__()
+            await asyncio.gather(*closings)
+        async with client:
+            assert (await client.billing_profile(sandbox.account_ids[0])).id
+
+
 async def test_closing_a_stream_that_another_task_iterates_is_told() -> None:
     """Who closes a stream that somebody else waits for is told to cancel that instead."""
     held = asyncio.Event()

@@ -6,6 +6,8 @@ import asyncio
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import date
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -17,6 +19,8 @@ from cfbilling import (
     BillingClient,
     BillingError,
     ConfigurationError,
+    DecodeError,
+    QuotaPolicy,
     ResponseTooLarge,
     RetryPolicy,
     Timeouts,
@@ -29,6 +33,7 @@ from tests.conftest import ClientMaker
 ONCE = RetryPolicy(attempts=1)
 SECRET = "s3cr3t-t0ken"
 ACCOUNT = "a" * 32
+JANUARY = date(2025, 1, 1), date(2025, 2, 1)
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -254,3 +259,113 @@ async def test_secrets_and_persons_appear_nowhere(
         said = "".join(texts) + caplog.text
         assert set() == {secret for secret in secrets if secret in said}
         assert "RequestSent" in caplog.text
+
+
+@pytest.mark.parametrize("ask", ["billing_profile", "usage", "paygo_usage", "organization_usage"])
+async def test_an_answer_that_nobody_asked_for_is_nobody_s(
+    client_for: ClientMaker, ask: str
+) -> None:
+    """What comes on an idle connection is not taken for the answer to the next request."""
+    async with (
+        Sandbox(organizations=2, records_per_day=1) as sandbox,
+        client_for(sandbox, concurrency=1) as client,
+    ):
+
+        async def answer() -> object:
+            if ask == "billing_profile":
+                return await client.billing_profile(own)
+            return await getattr(client, ask)(own, "2025-01-01", "2025-01-05").collect()
+
+        ids = sandbox.organization_ids if "organization" in ask else sandbox.account_ids
+        own, other = ids[:2]
+        sandbox.faults.add(Fault(unsolicited=other))
+        first = await answer()
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert first == await answer()
+
+
+async def test_an_answer_that_overtakes_is_refused(client_for: ClientMaker) -> None:
+    """Also when it comes after the next request was sent, another account's usage is an error."""
+    late = asyncio.Event()
+    async with (
+        Sandbox() as sandbox,
+        client_for(sandbox, concurrency=1, retry=ONCE) as client,
+    ):
+        own, other = sandbox.account_ids[:2]
+        sandbox.faults.add(Fault(unsolicited=other, unsolicited_until=late))
+        assert await client.usage(own, "2025-01-01", "2025-01-05").collect()
+        asking = asyncio.ensure_future(client.usage(own, "2025-01-01", "2025-01-05").collect())
+        for _ in range(50):
+            await asyncio.sleep(0)
+        late.set()
+        with pytest.raises(DecodeError, match="another account"):
+            await asking
+
+
+async def test_an_answer_that_comes_twice_is_not_the_next_chunk_s(client_for: ClientMaker) -> None:
+    """A copy of one chunk's answer in place of the next is an error, not an empty chunk."""
+    late = asyncio.Event()
+    async with (
+        Sandbox() as sandbox,
+        client_for(sandbox, concurrency=1, retry=ONCE) as client,
+    ):
+        own = sandbox.account_ids[0]
+        sandbox.faults.add(Fault(unsolicited=own, unsolicited_until=late))
+        stream = client.usage(own, "2025-01-01", "2025-04-01")
+        first = [await anext(stream) for _ in sandbox.expected_usage(own, *JANUARY)]
+        assert len(first) == 31 * 12
+        asking = asyncio.ensure_future(anext(stream))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        late.set()
+        with pytest.raises(DecodeError, match="another range") as caught:
+            await asking
+        assert str(caught.value.chunk) == "[2025-02-01, 2025-03-04)"
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_a_netrc_of_a_lent_session_signs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_known: bool
+) -> None:
+    """A lent session whose .netrc knows the service is refused; one that does not is used."""
+    file = tmp_path / "netrc"
+    file.write_text(f"machine {'127.0.0.1' if is_known else 'else'} login a password {SECRET}\n")
+    monkeypatch.setenv("NETRC", str(file))
+    async with Sandbox() as sandbox, aiohttp.ClientSession(trust_env=True) as lent:
+        pair = ApiKey(sandbox.email, sandbox.api_key)
+        client = BillingClient(pair, base_url=sandbox.base_url, session=lent)
+        if is_known:
+            with pytest.raises(ConfigurationError, match="netrc"):
+                await client.__aenter__()
+            assert [] == sandbox.requests
+        else:
+            async with client:
+                await client.billing_profile(sandbox.account_ids[0])
+            assert "authorization" not in sandbox.requests[0].headers
+
+
+async def test_a_hook_that_raises_fails_at_once_and_alone(client_for: ClientMaker) -> None:
+    """An exception of a tracing hook is an error of that request, and no slot or leave is lost."""
+    is_broken = True
+
+    async def hook(*_: object) -> None:
+        if is_broken:
+            raise ZeroDivisionError
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(hook)
+    async with (
+        Sandbox() as sandbox,
+        client_for(
+            sandbox, trace_configs=[trace], concurrency=1, assumed_quota=QuotaPolicy(4)
+        ) as client,
+    ):
+        account = sandbox.account_ids[0]
+        for _ in range(3):
+            with pytest.raises(TransportError, match="ZeroDivisionError") as caught:
+                await client.billing_profile(account)
+            assert caught.value.attempts == 1
+        is_broken = False
+        assert (await client.billing_profile(account)).id
+        assert len(sandbox.requests) == 1

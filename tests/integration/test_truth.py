@@ -106,6 +106,25 @@ async def test_a_width_that_is_refused_is_remembered(client_for: ClientMaker) ->
         assert narrowed.max_days == 30
 
 
+async def test_an_observer_that_raises_leaves_no_chunk_open(client_for: ClientMaker) -> None:
+    """When nobody wants to hear of a narrower chunk, what was received of it is let go of."""
+
+    class Stop(BaseException):
+        pass
+
+    def stop(event: Event) -> None:
+        if isinstance(event, ChunkNarrowed):
+            raise Stop
+
+    async with (
+        Sandbox(range_counts_inclusively=True) as sandbox,
+        client_for(sandbox, observer=stop) as client,
+    ):
+        with pytest.raises(Stop):
+            await client.usage(sandbox.account_ids[0], "2025-01-01", "2025-02-01").collect()
+        assert not client._opened().fetcher._receiver._room._open
+
+
 async def test_a_refusal_that_is_not_about_length_stays(client_for: ClientMaker) -> None:
     """A full-width chunk refused for another reason is that error, and no width is remembered."""
     async with Sandbox() as sandbox, client_for(sandbox) as client:

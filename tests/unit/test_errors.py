@@ -175,3 +175,24 @@ def test_the_cause_is_kept() -> None:
         raise TransportError("boom") from cause
     assert cause is caught.value.__cause__
     assert "hunter2" not in str(caught.value) + repr(caught.value)
+
+
+def test_no_header_steers_a_terminal() -> None:
+    """Whatever part of an error came from the service, its text is one printable line."""
+    error = TransportError("a\x1b[2J\nb").answered(404, "r\x9b31m\x85x\udcff")
+    assert r"a\x1b[2J\nb (status 404, ray r\x9b31m\x85x\udcff)" == str(error)
+
+
+def test_what_an_error_hides_is_not_kept() -> None:
+    """Without its frames, an error keeps its cause, but no text that could not be read."""
+    with pytest.raises(TransportError) as caught:
+        try:
+            (b"a body" * 9_999 + b"\xff").decode()
+        except UnicodeDecodeError:
+            try:
+                raise DecodeError("text is not UTF-8") from None
+            except DecodeError as error:
+                raise TransportError("boom") from error
+    cause = caught.value.forget_frames().__cause__
+    assert isinstance(cause, DecodeError)
+    assert cause.__context__ is caught.value.__context__ is None

@@ -244,3 +244,16 @@ def test_an_envelope_needs_success_only() -> None:
     """A missing result is null and missing errors are none."""
     envelope = msgspec.json.decode(b'{"success":true,"messages":null,"new":1}', type=Envelope)
     assert (True, b"null", ()) == (envelope.success, bytes(envelope.result), envelope.details)
+
+
+def test_what_is_kept_of_a_refusal_has_an_end() -> None:
+    """However much a service says, an error keeps the first of it."""
+    one = {
+        "message": "m" * 9_999,
+        "documentation_url": "u" * 9_999,
+        "source": {"pointer": "p" * 9_999},
+    }
+    details = refusal_details(msgspec.json.encode({"errors": [one, "t" * 9_999] * 999}))
+    assert len(details) == 10
+    assert {1000} == {len(text) for d in details for text in (d.message, d.pointer or "p" * 1000)}
+    assert details[0].documentation_url == "u" * 1000

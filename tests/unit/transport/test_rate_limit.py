@@ -446,3 +446,22 @@ async def test_a_service_refuses_at_most_once_a_window(
     if not any(others):
         # Until the first answer, the limiter knows the documented default only.
         assert refusals <= max(0, ahead - quota)
+
+
+async def test_an_observer_that_raises_leaves_no_one_waiting(waits: Waits) -> None:
+    """Who waits for an answer goes on, also when who is told of the pause raises."""
+
+    class Stop(BaseException):
+        pass
+
+    def stop(_: float) -> None:
+        raise Stop
+
+    limiter = RateLimiter(waits.clock, stop, QuotaPolicy(1, 60.0))
+    permit = enter(limiter)
+    waiting = asyncio.ensure_future(limiter.opened(patient()))
+    await asyncio.sleep(0)
+    with pytest.raises(Stop):
+        limiter.tell(permit, refusal(5))
+    await asyncio.wait_for(waiting, 1)
+    assert [5.0] == waits.seconds

@@ -268,3 +268,24 @@ async def test_a_session_that_is_not_open_says_so() -> None:
     await session.close()
     with pytest.raises(ConfigurationError, match="closed"):
         session.get("https://example.com", {})
+
+
+async def test_a_session_whose_closing_was_cancelled_can_be_opened_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Wherever its closing stopped, what is opened next is open."""
+    close = aiohttp.TCPConnector.close
+
+    async def cancelled(connector: aiohttp.TCPConnector) -> None:
+        await close(connector)
+        raise asyncio.CancelledError
+
+    session = HttpSession("test", Timeouts(), 1)
+    session.open(API)
+    with monkeypatch.context() as patch:
+        patch.setattr(aiohttp.TCPConnector, "close", cancelled)
+        with pytest.raises(asyncio.CancelledError):
+            await session.close()
+    session.open(API)
+    session.get(API, {})._sending.close()  # type: ignore[attr-defined]  # never sent
+    await session.close()
