@@ -213,8 +213,8 @@ class FanOut(Generic[R]):
 def _label(account_id: object) -> str:
     """Return what to call an account that may be anything."""
     kind = type(account_id)
-    if issubclass(kind, str):
-        # A plain one, whatever the subclass makes of itself.
+    if isinstance(account_id, str):
+        # A plain one, whatever a subclass makes of itself.
         return str.__str__(account_id)
     if kind in {bool, int, float, bytes, type(None)}:
         with suppress(ValueError):
