@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -54,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Run the command."""
+    # Of retries and pauses the figures tell.
+    logging.getLogger("cfbilling").addHandler(logging.NullHandler())
     parser = _parser()
     arguments = parser.parse_args()
     names: list[str] = arguments.names or list(BENCHMARKS)

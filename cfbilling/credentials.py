@@ -39,7 +39,8 @@ def _key(value: str) -> str:
     return _header_value("key", value)
 
 
-@attrs.frozen
+# The hash is kept: each request looks its lane up by its credential.
+@attrs.frozen(cache_hash=True)
 class ApiToken:
     """An API token, sent as ``Authorization: Bearer``; it needs *Billing Read*.
 
@@ -56,7 +57,8 @@ class ApiToken:
         return {"Authorization": f"Bearer {self.token}"}
 
 
-@attrs.frozen
+# The hash is kept: each request looks its lane up by its credential.
+@attrs.frozen(cache_hash=True)
 class ApiKey:
     """An e-mail address with the account's global API key (the legacy scheme).
 

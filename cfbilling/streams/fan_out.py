@@ -10,7 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import reprlib
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from contextlib import aclosing, suppress
 from typing import Generic, Literal, TypeVar
 
@@ -113,22 +120,28 @@ class FanOut(Generic[R]):
         if failures:
             raise FanOutError(failures)
 
-    async def _entries(self) -> AsyncGenerator[_Entry, None]:
+    def _entries(self) -> Iterator[_Entry]:
         accounts = self._accounts
         if isinstance(accounts, Mapping):
             for account_id, credentials in accounts.items():
                 own = self._credentials if credentials is None else credentials
                 yield _Entry(account_id, own)
-        elif isinstance(accounts, AsyncIterable):
-            async for account_id in accounts:
-                yield _Entry(account_id, self._credentials)
-        else:
+        elif isinstance(accounts, Iterable):
             for account_id in accounts:
                 yield _Entry(account_id, self._credentials)
 
+    async def _entries_awaited(self, accounts: AsyncIterable[str]) -> AsyncGenerator[_Entry, None]:
+        async for account_id in accounts:
+            yield _Entry(account_id, self._credentials)
+
     async def _begin_all(self) -> None:
-        async with aclosing(self._entries()) as entries:
-            while await self._begin_next(entries):
+        if isinstance(self._accounts, AsyncIterable):
+            async with aclosing(self._entries_awaited(self._accounts)) as awaited:
+                while await self._begin_some(awaited):
+                    pass
+        else:
+            entries = self._entries()
+            while await self._begin_some(entries):
                 pass
         while self._lanes.has_waiting or self._running:
             if (begun := self._lanes.next_waiting()) is not None:
@@ -138,17 +151,24 @@ class FanOut(Generic[R]):
         if self._bug is not None:
             raise self._bug
 
-    async def _begin_next(self, entries: AsyncGenerator[_Entry, None]) -> bool:
-        """Begin what may be begun, or take another account; return whether there was one."""
+    async def _begin_some(self, entries: Iterator[_Entry] | AsyncIterator[_Entry]) -> bool:
+        """Begin what may be begun, or take more accounts; return whether there may be more."""
+        is_endless = not isinstance(self._accounts, Mapping)
+        plain = entries if isinstance(entries, Iterator) else None
+        awaited = entries if isinstance(entries, AsyncIterator) else None
         for _ in range(_TURN):
             if (begun := self._lanes.next_waiting()) is not None:
                 self._begin(*begun)
-            elif not self._lanes.may_take(is_endless=not isinstance(self._accounts, Mapping)):
+            elif not self._lanes.may_take(is_endless=is_endless):
                 await self._change()
             else:
-                try:
-                    entry = await anext(entries)
-                except StopAsyncIteration:
+                # Whatever the caller gives, an entry is never None.
+                entry: _Entry | None = None
+                if plain is not None:
+                    entry = next(plain, None)
+                elif awaited is not None:
+                    entry = await anext(awaited, None)
+                if entry is None:
                     return False
                 await self._take(entry)
         await asyncio.sleep(0)

@@ -101,9 +101,13 @@ class Lanes:
         Raises:
             ConfigurationError: If it is neither an `ApiToken` nor an `ApiKey`.
         """
-        limiter = self._limiter_of(credentials)
-        lane = self._lanes.get(credentials)
+        try:
+            lane = self._lanes.get(credentials)
+        except TypeError:
+            # What cannot be hashed is no credential, and what follows says so.
+            lane = None
         if lane is None:
+            limiter = self._limiter_of(credentials)
             lane = self._lanes[credentials] = Lane(credentials, limiter)
             lane.is_waiting = limiter.is_paused
 
