@@ -10,32 +10,28 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
-from datetime import timedelta
 from itertools import islice
-from operator import attrgetter
 from time import perf_counter
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 import attrs
 
 from cfbilling._concurrency import SMALL, Tasks, Turns
-from cfbilling.chunk import DateChunk
 from cfbilling.credentials import Credentials
 from cfbilling.decoding.converter import decode_object
 from cfbilling.decoding.decoder import RecordDecoder
 from cfbilling.errors import BillingError, DecodeError, InvalidRequest
 from cfbilling.events import ChunkDone, ChunkNarrowed, FieldMissing, Observer, StreamStarted
+from cfbilling.protocol.ownership import check_owner, holds_other_days, inside
 from cfbilling.protocol.plan import Alternative, Planner
 from cfbilling.protocol.requests import Request, about
-from cfbilling.records import ChargeRecord, Record
+from cfbilling.records import Record
 from cfbilling.transport.fetcher import Fetcher
 from cfbilling.transport.receiver import Received
 
 __all__ = ["Delivery", "Pipeline"]
 
 R = TypeVar("R", bound=Record)
-
-_BESIDE = timedelta(days=2)
 
 
 @attrs.frozen(eq=False)
@@ -253,16 +249,16 @@ class Delivery(Generic[R]):
         with about(request, received.status, received.ray_id):
             decoder = self._pipeline.decoder(request.endpoint.record_type)
             batch = decoder.decode(text, part.decoded)
-            _check_owner(request, batch.records)
+            check_owner(request, batch.records)
         if batch.missing:
             self._tell_missing(request, batch.missing)
         chunk = request.chunk
-        owned = batch.records if chunk is None else _inside(chunk, batch.records)
+        owned = batch.records if chunk is None else inside(chunk, batch.records)
         part.longest_slice = max(part.longest_slice, perf_counter() - began)
         part.decoded += len(batch.records)
         part.delivered += len(owned)
         if not part.delivered and not part.is_elsewhere:
-            part.is_elsewhere = _is_elsewhere(request, batch.records)
+            part.is_elsewhere = holds_other_days(request, batch.records)
         return owned
 
     def _tell_missing(self, request: Request[R], missing: frozenset[str]) -> None:
@@ -286,59 +282,6 @@ class Delivery(Generic[R]):
                 longest_slice=part.longest_slice,
             )
         )
-
-
-def _check_owner(request: Request[R], records: list[R]) -> None:
-    """Refuse records of another account: an answer to somebody else's request.
-
-    A response that comes late, or twice, on a connection that is used again would otherwise be
-    taken for the answer to the next request. Usage of a whole contract names no account.
-    """
-    owner = request.endpoint.owner
-    if owner is None:
-        return
-    strangers = set(map(attrgetter(owner), records)) - {None, request.scope_id}
-    if strangers:
-        raise DecodeError("the answer is about another account", "result")
-
-
-def _is_elsewhere(request: Request[R], records: list[R]) -> bool:
-    """Return whether some records are of days that nobody asked about.
-
-    Where nothing belongs to the chunk either, this is an answer that came late, or twice. A day
-    beside the chunk proves nothing: a service that counts both ends of a range gives that too.
-    """
-    chunk = request.chunk
-    if chunk is None or request.endpoint.max_days is None:
-        return False
-    for record in cast("list[ChargeRecord]", records):
-        start = record.charge_period_start
-        if start is not None:
-            end = record.charge_period_end or start
-            if start - chunk.upper > _BESIDE or chunk.lower - end > _BESIDE:
-                return True
-    return False
-
-
-def _inside(chunk: DateChunk, records: list[R]) -> list[R]:
-    """Keep the records whose charge period starts inside the chunk.
-
-    A record that does not say when it starts belongs where it ends; one that says neither is
-    kept, since to drop it would lose it.
-    """
-    charges = cast("list[ChargeRecord]", records)
-    lower, upper = chunk.lower, chunk.upper
-    try:
-        kept = [r for r in charges if lower <= r.charge_period_start < upper]  # type: ignore[operator]  # None is dealt with below
-    except TypeError:
-        kept = [r for r in charges if _belongs(r, chunk)]
-    return cast("list[R]", kept)
-
-
-def _belongs(record: ChargeRecord, chunk: DateChunk) -> bool:
-    if record.charge_period_start is not None:
-        return chunk.lower <= record.charge_period_start < chunk.upper
-    return record.charge_period_end is None or chunk.lower < record.charge_period_end <= chunk.upper
 
 
 def _close(parts: list[_Part[R]]) -> None:

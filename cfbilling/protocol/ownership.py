@@ -1,0 +1,74 @@
+"""Which records belong to a request: the account's and the range's that was asked about."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from operator import attrgetter
+from typing import TypeVar, cast
+
+from cfbilling.chunk import DateChunk
+from cfbilling.errors import DecodeError
+from cfbilling.protocol.requests import Request
+from cfbilling.records import ChargeRecord, Record
+
+__all__ = ["check_owner", "holds_other_days", "inside"]
+
+R = TypeVar("R", bound=Record)
+
+_BESIDE = timedelta(days=2)
+
+
+def check_owner(request: Request[R], records: list[R]) -> None:
+    """Refuse records of another account: an answer to somebody else's request.
+
+    A response that comes late, or twice, on a connection that is used again would otherwise be
+    taken for the answer to the next request. Usage of a whole contract names no account.
+
+    Raises:
+        DecodeError: If a record names another account than the one asked about.
+    """
+    owner = request.endpoint.owner
+    if owner is None:
+        return
+    strangers = set(map(attrgetter(owner), records)) - {None, request.scope_id}
+    if strangers:
+        raise DecodeError("the answer is about another account", "result")
+
+
+def holds_other_days(request: Request[R], records: list[R]) -> bool:
+    """Return whether some records are of days that nobody asked about.
+
+    Where nothing belongs to the chunk either, this is an answer that came late, or twice. A day
+    beside the chunk proves nothing: a service that counts both ends of a range gives that too.
+    """
+    chunk = request.chunk
+    if chunk is None or request.endpoint.max_days is None:
+        return False
+    for record in cast("list[ChargeRecord]", records):
+        start = record.charge_period_start
+        if start is not None:
+            end = record.charge_period_end or start
+            if start - chunk.upper > _BESIDE or chunk.lower - end > _BESIDE:
+                return True
+    return False
+
+
+def inside(chunk: DateChunk, records: list[R]) -> list[R]:
+    """Keep the records whose charge period starts inside the chunk.
+
+    A record that does not say when it starts belongs where it ends; one that says neither is
+    kept, since to drop it would lose it.
+    """
+    charges = cast("list[ChargeRecord]", records)
+    lower, upper = chunk.lower, chunk.upper
+    try:
+        kept = [r for r in charges if lower <= r.charge_period_start < upper]  # type: ignore[operator]  # None is dealt with below
+    except TypeError:
+        kept = [r for r in charges if _belongs(r, chunk)]
+    return cast("list[R]", kept)
+
+
+def _belongs(record: ChargeRecord, chunk: DateChunk) -> bool:
+    if record.charge_period_start is not None:
+        return chunk.lower <= record.charge_period_start < chunk.upper
+    return record.charge_period_end is None or chunk.lower < record.charge_period_end <= chunk.upper
