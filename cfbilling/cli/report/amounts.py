@@ -46,9 +46,11 @@ def quantity(amount: Decimal) -> str:
     )
 
 
-def quantities(used: Mapping[str, Decimal]) -> str:
-    """Return quantities, each with its unit."""
-    return ", ".join(f"{quantity(amount)} {unit}" for unit, amount in sorted(used.items()))
+def quantities(used: Mapping[str, Decimal], most: int | None = None) -> str:
+    """Return quantities, each with its unit; of more than *most*, how many others there are."""
+    shown = [f"{quantity(amount)} {unit}" for unit, amount in sorted(used.items())]
+    others = 0 if most is None else len(shown) - most
+    return ", ".join(shown if others <= 0 else [*shown[:most], f"and {others} more"])
 
 
 def share(amount: Decimal, top: Decimal) -> float:

@@ -14,6 +14,7 @@ from cfbilling.cli.report.totals import Row, Totals
 __all__ = ["cost_table", "exact_totals"]
 
 _BAR_WIDTH = 20
+_MOST_UNITS = 3
 _STEPS = " ▁▂▃▄▅▆▇█"
 
 
@@ -49,7 +50,7 @@ def cost_table(
             columns.append([*_bars(rows, currency), ""])
     if shows_usage:
         table.add_column("Used")
-        columns.append([plain(quantities(line.used)) for line in lines])
+        columns.append([plain(quantities(line.used, _MOST_UNITS)) for line in lines])
     table.add_column("Records", justify="right")
     columns.append([f"{line.records:,}" for line in lines])
     *body, foot = zip(*columns, strict=True)

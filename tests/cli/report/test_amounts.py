@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from cfbilling.cli.report.amounts import axis_label, axis_unit, money, quantity, share
+from cfbilling.cli.report.amounts import axis_label, axis_unit, money, quantities, quantity, share
 from cfbilling.cli.report.chart import chart_of
 from cfbilling.cli.report.totals import Totals, exact_sum
 from tests.cli.report.test_totals import charge
@@ -143,3 +143,10 @@ def test_a_chart_of_all_time_has_an_end() -> None:
     svg = chart_of("USD", {"a": dict.fromkeys(days, Decimal(1))}).svg
     bars = svg.findall(".//{*}g[@class='bar']/{*}title")
     assert days == [(bar.text or "").partition(" ")[0] for bar in bars]
+
+
+def test_many_units_are_few_in_a_cell() -> None:
+    """Of many units a cell shows so many, and says how many others there are."""
+    used = {unit: Decimal(1) for unit in "abcde"}
+    assert quantities(used, 3) == "1 a, 1 b, 1 c, and 2 more"
+    assert quantities(used, 5) == quantities(used) == "1 a, 1 b, 1 c, 1 d, 1 e"
