@@ -82,7 +82,7 @@ class Buffer(Generic[T]):
     """Items on their way, at most so many.
 
     Args:
-        limit: How many may wait before producers have to.
+        limit: The most items that may wait before producers have to.
     """
 
     def __init__(self, limit: int) -> None:

@@ -55,9 +55,9 @@ class BillingClient:
 
     Args:
         credentials: An `ApiToken` or an `ApiKey`; by default `credentials_from_env`.
-        base_url: Where the API is; by default ``CLOUDFLARE_BASE_URL``, else the vendor's. Plain
+        base_url: The API's URL; by default ``CLOUDFLARE_BASE_URL``, else the vendor's. Plain
             ``http`` is accepted for loopback only.
-        retry: When to try again, and how long to wait.
+        retry: The retry policy.
         concurrency: Requests in flight, and chunks that a stream fetches ahead.
         chunk_days: The longest date range of one request, 1 to 31 days.
         timeout: `Timeouts`, or one number of seconds for connecting and for reading.
@@ -67,13 +67,13 @@ class BillingClient:
         max_response_bytes: The longest body that is accepted, counted after decompression.
         spool_bytes: Memory for bodies that were received but not yet delivered, all streams
             together; what goes beyond it goes to a temporary file.
-        slice_bytes: How much of a body is decoded between two turns of the event loop.
+        slice_bytes: The bytes of a body that are decoded between two turns of the event loop.
         assumed_quota: The quota of a credential until the service tells it: 1,200 requests in 300
             seconds, as documented.
-        clock: What dates and waits; for tests.
+        clock: The clock that dates and waits; for tests.
 
     Attributes:
-        stats: What the client has done, counted live.
+        stats: The counters of what the client has done, live.
 
     Raises:
         ConfigurationError: For an argument that cannot be right; it names the argument.
@@ -382,7 +382,7 @@ class BillingClient:
             start: As in `usage`.
             end: As in `usage`.
             metric: As in `usage`; the paygo endpoints take none.
-            endpoint: Which endpoint to ask.
+            endpoint: The endpoint's name.
             on_error: ``"defer"``: when all others are done, a `FanOutError` names each account
                 that failed, with its error. ``"raise"``: the first error ends all. ``"yield"``: an
                 `AccountFailure` comes in place of what is missing, and nothing is raised.

@@ -86,7 +86,7 @@ def credentials_from_env(environ: Mapping[str, str] | None = None) -> Credential
     variable that is empty or only white space counts as not set.
 
     Args:
-        environ: Where to look; by default the environment of this process.
+        environ: The variables; by default the environment of this process.
 
     Raises:
         ConfigurationError: If nothing is set, or only half of the pair; it names the variables.

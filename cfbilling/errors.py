@@ -64,7 +64,7 @@ class ErrorDetail:
     Attributes:
         message: The service's own sentence.
         code: The service's number for it, when it sent one.
-        documentation_url: Where the vendor explains it, when it says so.
+        documentation_url: The vendor's explanation, when it names one.
         pointer: The place in the request that it is about, when it says so.
     """
 
@@ -89,7 +89,7 @@ class BillingError(Exception):
         scope_id: The account or organization that was asked about.
         chunk: The date range of the request.
         retry_after: Seconds that the service asked to wait.
-        attempts: How many attempts had failed when this error was raised.
+        attempts: The number of attempts that had failed when this error was raised.
     """
 
     def __init__(
@@ -188,8 +188,8 @@ class DecodeError(BillingError):
     """A whole answer arrived that is not what the service documents.
 
     Attributes:
-        problem: What is wrong.
-        path: Where, such as ``result[3].ConsumedQuantity``.
+        problem: The problem.
+        path: Its place, such as ``result[3].ConsumedQuantity``.
     """
 
     def __init__(self, problem: str, path: str = "", *, status: int | None = None) -> None:
@@ -238,7 +238,7 @@ class AccountFailure:
     """An account whose records did not all come.
 
     Attributes:
-        account_id: Which account.
+        account_id: The account.
         error: Why.
     """
 

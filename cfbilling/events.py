@@ -64,7 +64,7 @@ class StreamStarted(RequestEvent):
     """A stream began to fetch; its ``chunk`` is the whole range.
 
     Attributes:
-        chunks: How many chunks it plans to ask for.
+        chunks: The number of chunks that it plans to ask for.
     """
 
     chunks: int
@@ -86,7 +86,7 @@ class RetryScheduled(RequestEvent):
     """An attempt failed, and another follows.
 
     Attributes:
-        attempt: Which attempt failed.
+        attempt: The number of the attempt that failed.
         wait: Seconds until the next.
         asked: Whether the service asked for that wait.
         error: Why the attempt failed.
@@ -133,8 +133,8 @@ class ChunkDone(RequestEvent):
     """A chunk's last record was delivered.
 
     Attributes:
-        records: How many records it delivered.
-        outside: How many it dropped because a neighbouring chunk owns them.
+        records: The number of records that it delivered.
+        outside: The number of records that it dropped because a neighbouring chunk owns them.
         longest_slice: The longest time that decoding one slice took, in seconds.
     """
 
@@ -161,7 +161,7 @@ class QuotaPaused(Event):
     """Everything under one credential waits, because its quota is used up: said once per pause.
 
     Attributes:
-        seconds: How long.
+        seconds: The length of the wait.
     """
 
     level: ClassVar[int] = logging.WARNING
@@ -174,7 +174,7 @@ class AccountDone(Event):
     """A fan-out has delivered the last record of an account.
 
     Attributes:
-        account_id: Which account.
+        account_id: The account.
     """
 
     account_id: str
@@ -185,7 +185,7 @@ class AccountFailed(Event):
     """A fan-out has given up an account.
 
     Attributes:
-        account_id: Which account.
+        account_id: The account.
         error: Why.
     """
 

@@ -55,7 +55,7 @@ class RetryPolicy:
     pass it is not begun, and the error comes at once.
 
     Attributes:
-        attempts: How many attempts may fail before the error is raised. 1 means that nothing is
+        attempts: The attempts that may fail before the error is raised. 1 means that nothing is
             tried again, not even when the service says after how long it may be.
         initial_wait: The first wait, in seconds.
         max_backoff: The longest wait that we choose ourselves, in seconds.
@@ -131,7 +131,7 @@ class Limits:
         max_response_bytes: The longest body, counted after decompression.
         spool_bytes: Memory for bodies that have been received but not yet delivered, all
             streams of a client together; what goes beyond it goes to a temporary file.
-        slice_bytes: How much of a body is decoded between two turns of the event loop.
+        slice_bytes: The bytes of a body that are decoded between two turns of the event loop.
 
     Raises:
         ConfigurationError: For a value out of range.

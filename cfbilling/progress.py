@@ -74,9 +74,9 @@ class Progress:
     """An observer that keeps count of a job; pass it as the client's ``observer``.
 
     Args:
-        accounts: How many accounts the job has, if that is known: then the total of chunks is
+        accounts: The number of accounts of the job, if that is known: then the total of chunks is
             known from the first account on.
-        clock: What the time is.
+        clock: The clock.
 
     Attributes:
         requests: Requests sent, repeated ones included.

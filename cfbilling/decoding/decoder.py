@@ -49,7 +49,8 @@ class RecordDecoder(Generic[R]):
 
         Args:
             text: The array.
-            first_index: What ``result`` has before it, so that an error names the right place.
+            first_index: The number of records in ``result`` before it, so that an error names the
+                right place.
 
         Raises:
             DecodeError: If the text is no JSON array of records; it names what and where.

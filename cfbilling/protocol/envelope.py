@@ -128,7 +128,7 @@ def error_for(
         status: The HTTP status; 200 when only the envelope says no.
         headers: The response's headers, looked up without regard to case.
         details: The envelope's errors, if it had any.
-        endpoint: What was asked.
+        endpoint: The endpoint that was asked.
         now: The present moment, for a ``Retry-After`` that is a date.
     """
     codes = [detail.code for detail in details if detail.code is not None]

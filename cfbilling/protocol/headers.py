@@ -82,7 +82,7 @@ class QuotaSignal:
     """What one answer tells of the quota.
 
     Attributes:
-        quotas: What is left of each limit that it names.
+        quotas: The remains of each limit that it names.
         is_refusal: Whether it refused because a quota is used up.
         wait: Seconds that it asks to wait, if it does.
         is_whole: Whether it has come whole: then no refusal is hidden in its body.

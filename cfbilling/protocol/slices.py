@@ -65,10 +65,10 @@ class _RecordEnds:
     objects that begin like a record.
 
     Args:
-        begin: Where the first record begins.
+        begin: The position at which the first record begins.
 
     Attributes:
-        last: Where the last record that is whole ends; -1 while there is none.
+        last: The position at which the last whole record ends; -1 while there is none.
     """
 
     def __init__(self, begin: int) -> None:

@@ -66,7 +66,7 @@ class Pipeline:
         Args:
             request: The request for the whole range.
             credentials: The credential that signs.
-            ahead: How many requests to fetch ahead.
+            ahead: The number of requests to fetch ahead.
             is_owned: Whether it is consumed by a task that the client owns; then one request at a
                 time needs no further task.
         """
@@ -93,8 +93,8 @@ class _Part(Generic[R]):
     Attributes:
         request: The request.
         received: The answer.
-        decoded: How many records of it were decoded.
-        delivered: How many of them its chunk owns.
+        decoded: The number of its records that were decoded.
+        delivered: The number of them that its chunk owns.
         longest_slice: The longest time that a slice took, in seconds.
         is_elsewhere: Whether records were seen that nobody asked about, and none that is owned.
     """

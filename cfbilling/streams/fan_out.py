@@ -65,8 +65,8 @@ class FanOut(Generic[R]):
         query: The query about each account.
         accounts: The accounts.
         credentials: The credential of accounts that have none of their own.
-        on_error: What a failed account does.
-        concurrency: How many accounts are under way at once, those of waiting lanes aside.
+        on_error: The consequence of a failed account.
+        concurrency: The most accounts under way at once, those of waiting lanes aside.
     """
 
     def __init__(

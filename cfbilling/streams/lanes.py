@@ -35,7 +35,7 @@ class Lane:
     Attributes:
         credentials: The credential.
         limiter: Its pace.
-        active: How many of its accounts are under way.
+        active: The number of its accounts that are under way.
         is_waiting: Whether all of them wait for the quota.
         set_aside: The accounts that were taken and not begun.
     """
@@ -58,7 +58,7 @@ class Lanes:
 
     Args:
         limiter_of: Returns a credential's limiter.
-        concurrency: How many accounts are under way at once, those of waiting lanes aside.
+        concurrency: The most accounts under way at once, those of waiting lanes aside.
         on_change: Called when an account may be begun that could not before.
     """
 

@@ -9,10 +9,10 @@ class Budget:
     """The seconds that one request may still spend waiting.
 
     Args:
-        seconds: How many it has.
+        seconds: The seconds that it begins with.
 
     Attributes:
-        left: How many are left; below 0 when a wait took longer than it was said to.
+        left: The seconds that are left; below 0 when a wait took longer than it was said to.
     """
 
     __slots__ = ("left",)

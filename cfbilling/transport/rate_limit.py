@@ -31,8 +31,8 @@ class Permit:
     """The leave to send one request; the limiter is told what came of it.
 
     Attributes:
-        epoch: How many refusals there had been when it was given.
-        sent: When it was given.
+        epoch: The number of refusals before it was given.
+        sent: The moment at which it was given.
         is_probe: Whether it goes ahead alone, and it is not known yet what comes of it.
         is_settled: Whether its answer was told.
     """
@@ -135,7 +135,7 @@ class RateLimiter:
         """Wait until a request may be sent; somebody else may still be faster.
 
         Args:
-            budget: What the request may still spend waiting; this wait is taken off it.
+            budget: The request's budget for waiting; this wait is taken off it.
 
         Raises:
             RateLimited: If the wait would be longer than that, at once.
@@ -173,7 +173,7 @@ class RateLimiter:
 
         Args:
             permit: The leave that it was sent with.
-            signal: What its answer tells; ``None`` if no answer came. The service may have
+            signal: The signal in its answer; ``None`` if no answer came. The service may have
                 counted it all the same.
         """
         is_current = permit.epoch == self._epoch

@@ -156,10 +156,10 @@ class Receiver:
     """Receives responses whole, into spools that share one room.
 
     Args:
-        limits: How much is too much.
-        turns: Whose work is shared with other tasks.
+        limits: The limits of a body, a slice and the memory for them.
+        turns: The share of the event loop that receiving gets.
         clock: The present moment, and the time that is waited.
-        timeouts: How slowly a body may come.
+        timeouts: The least rate of a body.
 
     Attributes:
         accept_encoding: The header that asks for the codings that can be inflated.
@@ -190,7 +190,7 @@ class Receiver:
 
         Args:
             exchange: The response.
-            endpoint: What was asked.
+            endpoint: The endpoint that was asked.
 
         Returns:
             What arrived; the caller closes its spool.

@@ -42,7 +42,7 @@ class Attempts:
     Attributes:
         policy: The policy.
         limiter: The pace of the request's credential, which says how long a refusal lasts.
-        budget: What it may still spend waiting.
+        budget: Its budget for waiting.
         number: Attempts begun.
         failures: Attempts that failed, without those after which the service named a time.
     """
@@ -92,7 +92,7 @@ async def retrying(
         first_error: The error of the first attempt.
         request: The request that is attempted.
         attempt: The attempt, to be made again.
-        attempts: What is used up so far.
+        attempts: The attempts and the budget that are used up so far.
         clock: The clock that waits.
         observer: Gets a `RetryScheduled` for each attempt that is followed by another.
 

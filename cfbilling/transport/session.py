@@ -221,7 +221,7 @@ class HttpSession:
 
     Args:
         user_agent: The ``User-Agent`` header.
-        timeouts: How long to wait for the network.
+        timeouts: The limits of waiting for the network.
         connections: The most connections that a session of ours opens.
         borrowed: A session to use instead; it stays open.
         trace_configs: aiohttp's tracing hooks, for a session of ours.
