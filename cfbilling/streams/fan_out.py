@@ -89,6 +89,8 @@ class FanOut(Generic[R]):
         self._changed = asyncio.Event()
         self._lanes = Lanes(pipeline.fetcher.limiter, concurrency, self._changed.set)
         self._running: set[asyncio.Task[None]] = set()
+        # What is taken without waiting, by whoever has a place free; ``None`` for an async source.
+        self._plain = None if isinstance(accounts, AsyncIterable) else self._entries(accounts)
         self._bug: BaseException | None = None
 
     async def items(self) -> AsyncGenerator[tuple[str, list[R]] | AccountFailure, None]:
@@ -120,13 +122,12 @@ class FanOut(Generic[R]):
         if failures:
             raise FanOutError(failures)
 
-    def _entries(self) -> Iterator[_Entry]:
-        accounts = self._accounts
+    def _entries(self, accounts: Iterable[str]) -> Iterator[_Entry]:
         if isinstance(accounts, Mapping):
             for account_id, credentials in accounts.items():
                 own = self._credentials if credentials is None else credentials
                 yield _Entry(account_id, own)
-        elif isinstance(accounts, Iterable):
+        else:
             for account_id in accounts:
                 yield _Entry(account_id, self._credentials)
 
@@ -140,8 +141,7 @@ class FanOut(Generic[R]):
                 while await self._begin_some(awaited):
                     pass
         else:
-            entries = self._entries()
-            while await self._begin_some(entries):
+            while await self._begin_some(None):
                 pass
         while self._lanes.has_waiting or self._running:
             if (begun := self._lanes.next_waiting()) is not None:
@@ -151,45 +151,73 @@ class FanOut(Generic[R]):
         if self._bug is not None:
             raise self._bug
 
-    async def _begin_some(self, entries: Iterator[_Entry] | AsyncIterator[_Entry]) -> bool:
+    async def _begin_some(self, awaited: AsyncIterator[_Entry] | None) -> bool:
         """Begin what may be begun, or take more accounts; return whether there may be more."""
-        is_endless = not isinstance(self._accounts, Mapping)
-        plain = entries if isinstance(entries, Iterator) else None
-        awaited = entries if isinstance(entries, AsyncIterator) else None
         for _ in range(_TURN):
             if (begun := self._lanes.next_waiting()) is not None:
                 self._begin(*begun)
-            elif not self._lanes.may_take(is_endless=is_endless):
+            elif not self._may_take:
                 await self._change()
             else:
                 # Whatever the caller gives, an entry is never None.
                 entry: _Entry | None = None
-                if plain is not None:
-                    entry = next(plain, None)
+                if self._plain is not None:
+                    entry = next(self._plain, None)
                 elif awaited is not None:
                     entry = await anext(awaited, None)
                 if entry is None:
                     return False
-                await self._take(entry)
+                if (taken := await self._take(entry)) is not None:
+                    self._begin(*taken)
         await asyncio.sleep(0)
         return True
 
-    async def _take(self, entry: _Entry) -> None:
+    @property
+    def _may_take(self) -> bool:
+        return self._lanes.may_take(is_endless=not isinstance(self._accounts, Mapping))
+
+    async def _take(self, entry: _Entry) -> tuple[Lane, object] | None:
+        """Return the account if it may be begun now; else it is set aside, or has failed."""
         try:
             lane = self._lanes.lane(entry.credentials)
         except BillingError as error:
             await self._fail(_label(entry.account_id), error)
-            return
+            return None
         if lane.may_begin:
-            self._begin(lane, entry.account_id)
-        else:
-            self._lanes.set_aside(lane, entry.account_id)
+            return lane, entry.account_id
+        self._lanes.set_aside(lane, entry.account_id)
+        return None
 
     def _begin(self, lane: Lane, account_id: object) -> None:
         self._lanes.begun(lane)
-        task = self._pipeline.tasks.start(self._deliver(lane, account_id))
+        task = self._pipeline.tasks.start(self._deliver_all(lane, account_id))
         self._running.add(task)
         task.add_done_callback(self._ended)
+
+    async def _deliver_all(self, lane: Lane, account_id: object) -> None:
+        """Deliver an account, and in its place those that follow without a wait."""
+        following: tuple[Lane, object] | None = (lane, account_id)
+        while following is not None:
+            is_whole = await self._deliver(*following)
+            # One that failed may have taken no turn of the loop: others are to come first.
+            following = await self._following() if is_whole else None
+            if following is not None:
+                self._lanes.begun(following[0])
+
+    async def _following(self) -> tuple[Lane, object] | None:
+        """Return the account that takes the place of one that ended.
+
+        To wake whoever begins them, and to start a task, would cost a tenth of a small answer. All
+        that takes a wait, or more than this one place, is left to it.
+        """
+        waiting = self._lanes.next_waiting()
+        if waiting is not None:
+            self._changed.set()
+            return waiting
+        if self._plain is None or self._bug is not None or not self._may_take:
+            return None
+        entry = next(self._plain, None)
+        return None if entry is None else await self._take(entry)
 
     async def _change(self) -> None:
         await self._changed.wait()
@@ -205,7 +233,8 @@ class FanOut(Generic[R]):
             self._buffer.close()
         self._changed.set()
 
-    async def _deliver(self, lane: Lane, account_id: object) -> None:
+    async def _deliver(self, lane: Lane, account_id: object) -> bool:
+        """Deliver an account; return whether it came whole."""
         # The first accounts may fetch far ahead; many at once need not.
         ahead = -(-self._concurrency // lane.active)
         try:
@@ -217,8 +246,10 @@ class FanOut(Generic[R]):
                     await self._buffer.put((label, records))
         except BillingError as error:
             await self._fail(_label(account_id), error)
+            return False
         else:
             self._pipeline.observer(AccountDone(account_id=label))
+            return True
         finally:
             self._lanes.ended(lane)
 

@@ -151,14 +151,13 @@ class Lanes:
         self._look(lane)
 
     def ended(self, lane: Lane) -> None:
-        """Take note that an account is not under way any more."""
+        """Take note that an account is not under way any more; who says so looks what may be."""
         lane.active -= 1
         if not lane.is_waiting:
             self._busy -= 1
         self._look(lane)
         if not lane.set_aside and not lane.active:
             self._forget(lane)
-        self._on_change()
 
     def _turned(self, lane: Lane, *, is_paused: bool) -> None:
         if lane.is_waiting is is_paused:
