@@ -1,6 +1,6 @@
 """Usage records: one metric of one account on one day, in the names of FOCUS v1.3."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import lru_cache
 from hashlib import blake2b
@@ -11,6 +11,7 @@ from cfbilling.sandbox.data.catalogue import METRICS, Metric
 from cfbilling.sandbox.data.days import DayTexts, day_texts, days
 from cfbilling.sandbox.data.identities import Identities
 from cfbilling.sandbox.data.json_text import Whitespace, json_text
+from cfbilling.sandbox.data.restatements import Draw, Restatements
 from cfbilling.sandbox.data.template import RECORD_DEPTH, Row, Template
 from cfbilling.sandbox.data.usage_fields import Revision, Shape, Slot, usage_fields
 
@@ -37,6 +38,7 @@ class UsageRecords:
         self,
         identities: Identities,
         accounts: Accounts,
+        restatements: Restatements,
         *,
         records_per_day: int,
         padding: int,
@@ -45,8 +47,10 @@ class UsageRecords:
     ) -> None:
         self._identities = identities
         self._accounts = accounts
+        self._restatements = restatements
         self._amounts = Amounts()
         self._records_per_day = records_per_day
+        self._usual = tuple(map(Draw, range(records_per_day)))
         self._padding = padding
         self._revision: Revision = revision
         self._whitespace: Whitespace = whitespace
@@ -67,31 +71,33 @@ class UsageRecords:
                 yield from self._day(self._accounts.account(index), day, texts, metric)
                 yield None
 
-    def _day(
-        self, account: Account, day: date, texts: tuple[DayTexts, ...], metric: str | None
-    ) -> Iterator[Row]:
+    def draws(
+        self, account: Account, day: date, metric: str | None = None
+    ) -> Iterator[tuple[int, int]]:
+        """Yield position and random bits of each record of a day."""
         root = blake2b(
             self._identities.digest("usage", account.index, day.toordinal()), digest_size=20
         )
-        for position in self._positions(account, metric):
+        for draw in self._chosen(account, day, metric):
             branch = root.copy()
-            branch.update(position.to_bytes(4, "big"))
-            bits = int.from_bytes(branch.digest(), "big")
+            for part in draw.parts():
+                branch.update(part.to_bytes(4, "big"))
+            yield draw.position, int.from_bytes(branch.digest(), "big")
+
+    def _day(
+        self, account: Account, day: date, texts: tuple[DayTexts, ...], metric: str | None
+    ) -> Iterator[Row]:
+        for position, bits in self.draws(account, day, metric):
             yield self._row(account, position, texts, bits)
 
-    def _positions(self, account: Account, metric: str | None) -> Iterator[int] | range:
-        if metric is None:
-            return range(self._records_per_day)
-        firsts = [
-            position
-            for position in range(min(len(METRICS), self._records_per_day))
-            if metric in (account.metric(position).id, account.metric(position).name)
-        ]
-        return (
-            position
-            for first in firsts
-            for position in range(first, self._records_per_day, len(METRICS))
+    def _chosen(self, account: Account, day: date, metric: str | None) -> Iterable[Draw]:
+        draws = self._restatements.draws(
+            "usage", account.index, day, self._usual, self._records_per_day
         )
+        if metric is None:
+            return draws
+        wanted = {number for number, each in enumerate(METRICS) if metric in (each.id, each.name)}
+        return (draw for draw in draws if account.metric_number(draw.position) in wanted)
 
     def _row(self, account: Account, position: int, texts: tuple[DayTexts, ...], bits: int) -> Row:
         number, variant = account.metric_number(position), account.variant(position)

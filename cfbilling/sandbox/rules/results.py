@@ -4,10 +4,13 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from cfbilling.sandbox.data.accounts import Accounts
+from cfbilling.sandbox.data.billable_usage import BillableSettings, BillableUsage
 from cfbilling.sandbox.data.identities import Identities
 from cfbilling.sandbox.data.json_text import Whitespace
 from cfbilling.sandbox.data.paygo import PaygoRecords
 from cfbilling.sandbox.data.profile import billing_profile
+from cfbilling.sandbox.data.restatements import Restatements
+from cfbilling.sandbox.data.subscriptions import Subscriptions
 from cfbilling.sandbox.data.template import Row, WireRecord
 from cfbilling.sandbox.data.usage import UsageRecords
 from cfbilling.sandbox.data.usage_fields import Revision
@@ -17,37 +20,56 @@ __all__ = ["Results"]
 
 
 class Results:
-    """The result of each endpoint for each scope."""
+    """The result of each endpoint for each scope.
+
+    Attributes:
+        identities: Who there is.
+        restatements: What was restated.
+        subscriptions: Billing subscriptions of every account.
+        billable: Billable usage (version 1).
+    """
 
     def __init__(
         self,
         identities: Identities,
         *,
-        records_per_day: int,
         padding: int,
         revision: Revision,
+        billable: BillableSettings,
         whitespace: Whitespace,
     ) -> None:
-        self._identities = identities
+        self.identities = identities
+        self.restatements = Restatements(identities)
         accounts = Accounts(identities)
+        self.subscriptions = Subscriptions(accounts)
         self._usage = UsageRecords(
             identities,
             accounts,
-            records_per_day=records_per_day,
+            self.restatements,
+            records_per_day=billable.records_per_day,
             padding=padding,
             revision=revision,
             whitespace=whitespace,
         )
         self._paygo = PaygoRecords(
-            identities, accounts, records_per_day=records_per_day, whitespace=whitespace
+            identities,
+            accounts,
+            self.restatements,
+            records_per_day=billable.records_per_day,
+            whitespace=whitespace,
+        )
+        self.billable = BillableUsage(
+            identities, accounts, self.restatements, settings=billable, whitespace=whitespace
         )
 
     def members(self, target: Target) -> Sequence[int] | None:
         """Return the accounts of a scope, or None if the account does not exist."""
+        if target.scope_id is None:
+            return range(self.identities.accounts)
         if target.endpoint == "organization_usage":
-            organization = self._identities.organization_index(target.scope_id)
-            return () if organization is None else self._identities.members(organization)
-        account = self._identities.account_index(target.scope_id)
+            organization = self.identities.organization_index(target.scope_id)
+            return () if organization is None else self.identities.members(organization)
+        account = self.identities.account_index(target.scope_id)
         return None if account is None else (account,)
 
     def rows(
@@ -65,4 +87,4 @@ class Results:
 
     def profile(self, account: int) -> WireRecord:
         """Return the billing profile of an account."""
-        return billing_profile(self._identities, account)
+        return billing_profile(self.identities, account)

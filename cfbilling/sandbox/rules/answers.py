@@ -1,0 +1,138 @@
+"""What each endpoint answers to whoever is let in."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import TypeAlias
+
+from attrs import frozen
+
+from cfbilling.sandbox.data.json_text import Json, Whitespace, json_text
+from cfbilling.sandbox.data.subscriptions import Subscription
+from cfbilling.sandbox.data.template import Row
+from cfbilling.sandbox.rules.anchored_ranges import AnchoredRanges
+from cfbilling.sandbox.rules.endpoints import Endpoint, Target
+from cfbilling.sandbox.rules.ranges import RangeRules, metric_of
+from cfbilling.sandbox.rules.requests import Request
+from cfbilling.sandbox.rules.responses import Response
+from cfbilling.sandbox.rules.results import Results
+
+__all__ = ["Answers", "Question"]
+
+
+@frozen
+class Question:
+    """One request that is let in.
+
+    Attributes:
+        request: The request.
+        target: What its path points at.
+        members: The accounts that it concerns.
+    """
+
+    request: Request
+    target: Target
+    members: Sequence[int]
+
+
+_Answer: TypeAlias = Callable[["Answers", Question], Response]
+
+
+@frozen(kw_only=True)
+class Answers:
+    """The answer of every endpoint.
+
+    Attributes:
+        ranges: Rules of date ranges.
+        anchored: Rules of date ranges of billable usage (version 1).
+        results: Results of every endpoint.
+        whitespace: Whitespace of JSON.
+        today: Function that returns the current day in UTC.
+    """
+
+    ranges: RangeRules
+    anchored: AnchoredRanges
+    results: Results
+    whitespace: Whitespace
+    today: Callable[[], date]
+
+    def to(self, question: Question) -> Response:
+        """Return the answer to *question*.
+
+        Raises:
+            InvalidQueryError: The vendor would refuse the query.
+        """
+        return _ANSWERS[question.target.endpoint](self, question)
+
+    def listed(self, question: Question) -> Response:
+        """Return the records of usage or paygo."""
+        target, members = question.target, question.members
+        limited = target.endpoint in ("usage", "organization_usage")
+        query = question.request.query
+        days = self.ranges.days_of(query, self.today(), limited=limited)
+        metric = metric_of(query) if limited else None
+        return Response(
+            result=lambda: _texts(
+                self.results.rows(target.endpoint, members, days.start, days.end, metric)
+            ),
+            cache_key=(target, days, metric, self.results.restatements.version),
+        )
+
+    def profile(self, question: Question) -> Response:
+        """Return a billing profile."""
+        profile = json_text(self.results.profile(question.members[0]), self.whitespace, 1)
+        return Response(result=lambda: profile, cache_key=(question.target,))
+
+    def billable(self, question: Question) -> Response:
+        """Return the records of billable usage (version 1)."""
+        (account,) = question.members
+        subscriptions = self.results.subscriptions
+        spans = self.anchored.spans(question.request.query, subscriptions.of(account), self.today())
+        if not subscriptions.covers(account):
+            spans = ()
+        return Response(
+            result=lambda: _texts(self.results.billable.rows(account, spans)),
+            cache_key=(question.target, spans, self.results.restatements.version),
+        )
+
+    def cycles(self, question: Question) -> Response:
+        """Return the billing subscriptions of an account."""
+        (account,) = question.members
+        covered = self.results.subscriptions.covers(account)
+        subscriptions = self.results.subscriptions.of(account) if covered else ()
+        return self._whole(
+            {"covered": covered, "subscriptions": [_described(each) for each in subscriptions]}
+        )
+
+    def _whole(self, value: Json) -> Response:
+        text = json_text(value, self.whitespace, 1)
+        return Response(result=lambda: text)
+
+
+_ANSWERS: Mapping[Endpoint, _Answer] = {
+    "usage": Answers.listed,
+    "organization_usage": Answers.listed,
+    "paygo_usage": Answers.listed,
+    "paygo_usage_beta": Answers.listed,
+    "billing_profile": Answers.profile,
+    "billable_usage": Answers.billable,
+    "billing_cycles": Answers.cycles,
+}
+
+
+def _texts(rows: Iterator[Row | None]) -> Iterator[str | None]:
+    return (None if row is None else row.render() for row in rows)
+
+
+def _described(subscription: Subscription) -> Mapping[str, Json]:
+    described: dict[str, Json] = {
+        "id": subscription.id,
+        "billing_cycle_anchor_timestamp": _moment(subscription.anchor),
+        "start_timestamp": _moment(subscription.start),
+    }
+    if subscription.end is not None:
+        described["end_timestamp"] = _moment(subscription.end)
+    return described
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,127 @@
+"""The truth of a sandbox: what is sent if nothing goes wrong."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from functools import cached_property
+
+from cfbilling.sandbox.data.subscriptions import Span, Subscription
+from cfbilling.sandbox.data.template import WireRecord
+from cfbilling.sandbox.rules.endpoints import Endpoint, Target
+from cfbilling.sandbox.rules.results import Results
+
+__all__ = ["Truth"]
+
+
+class Truth:
+    """What the accounts of a sandbox are, used and owe; each record as it is sent.
+
+    Args:
+        results: Results of every endpoint.
+        today: Function that returns the current day in UTC.
+    """
+
+    def __init__(self, results: Results, today: Callable[[], date]) -> None:
+        self._results = results
+        self._today = today
+
+    @cached_property
+    def account_ids(self) -> list[str]:
+        """The ids of all accounts."""
+        identities = self._results.identities
+        return [identities.account_id(index) for index in range(identities.accounts)]
+
+    @cached_property
+    def organization_ids(self) -> list[str]:
+        """The ids of all organizations."""
+        identities = self._results.identities
+        return [identities.organization_id(index) for index in range(identities.organizations)]
+
+    def members(self, organization_id: str) -> list[str]:
+        """Return the ids of the accounts of an organization, in the order of its records."""
+        target = Target("organization_usage", organization_id)
+        members = self._results.members(target) or ()
+        return [self._results.identities.account_id(index) for index in members]
+
+    def expected_usage(
+        self, scope_id: str, start: date, end: date, *, metric: str | None = None
+    ) -> Iterator[WireRecord]:
+        """Yield what an account or organization used in ``[start, end)``, as it is sent.
+
+        Args:
+            scope_id: An account or an organization.
+            start: The first day.
+            end: The day after the last.
+            metric: Id or name of the only metric wanted.
+
+        Raises:
+            KeyError: There is no such account or organization.
+        """
+        return self._expected(self._usage_endpoint(scope_id), scope_id, start, end, metric)
+
+    def expected_paygo(self, account_id: str, start: date, end: date) -> Iterator[WireRecord]:
+        """Yield the paygo records of an account in ``[start, end)``, as they are sent.
+
+        Raises:
+            KeyError: There is no such account.
+        """
+        return self._expected("paygo_usage", account_id, start, end)
+
+    def expected_paygo_beta(self, account_id: str, start: date, end: date) -> Iterator[WireRecord]:
+        """Yield the paygo records of the beta endpoint in ``[start, end)``, as they are sent.
+
+        Raises:
+            KeyError: There is no such account.
+        """
+        return self._expected("paygo_usage_beta", account_id, start, end)
+
+    def expected_profile(self, account_id: str) -> WireRecord:
+        """Return the billing profile of an account, as it is sent.
+
+        Raises:
+            KeyError: There is no such account.
+        """
+        return self._results.profile(self._account(account_id))
+
+    def billing_subscriptions(self, account_id: str) -> tuple[Subscription, ...]:
+        """Return the billing subscriptions of an account.
+
+        Raises:
+            KeyError: There is no such account.
+        """
+        return self._results.subscriptions.of(self._account(account_id))
+
+    def billable_usage(self, account_id: str, start: date, end: date) -> list[WireRecord]:
+        """Return what an account used in ``[start, end)`` up to today, as version 1 sends it.
+
+        That is everything, whatever a range has to include and whether the account is covered.
+
+        Raises:
+            KeyError: There is no such account.
+        """
+        account, today = self._account(account_id), self._today()
+        subscriptions = self._results.subscriptions.of(account)
+        spans = [Span(each, start, end).within_life(today) for each in subscriptions]
+        rows = self._results.billable.rows(account, spans)
+        return [row.decode() for row in rows if row is not None]
+
+    def _expected(
+        self, endpoint: Endpoint, scope_id: str, start: date, end: date, metric: str | None = None
+    ) -> Iterator[WireRecord]:
+        rows = self._results.rows(endpoint, self._members(endpoint, scope_id), start, end, metric)
+        return (row.decode() for row in rows if row is not None)
+
+    def _scope(self, scope_id: str) -> Sequence[int]:
+        return self._members(self._usage_endpoint(scope_id), scope_id)
+
+    def _usage_endpoint(self, scope_id: str) -> Endpoint:
+        organization = self._results.identities.organization_index(scope_id)
+        return "usage" if organization is None else "organization_usage"
+
+    def _account(self, account_id: str) -> int:
+        return self._members("billing_profile", account_id)[0]
+
+    def _members(self, endpoint: Endpoint, scope_id: str) -> Sequence[int]:
+        members = self._results.members(Target(endpoint, scope_id))
+        if members is None:
+            raise KeyError(scope_id)
+        return members
