@@ -30,6 +30,7 @@ from cfbilling.sandbox.rules.envelope import EnvelopeKey, Layout
 from cfbilling.sandbox.rules.ranges import RangeRules
 from cfbilling.sandbox.rules.rate_limits import Limit, RateLimits
 from cfbilling.sandbox.rules.results import Results
+from cfbilling.sandbox.rules.usage_queries import FilterName, UsageQueryRules
 from cfbilling.sandbox.server.bodies import Bodies
 from cfbilling.sandbox.server.compression import Compression, Compressors
 from cfbilling.sandbox.server.connections import Connections
@@ -79,6 +80,7 @@ class Sandbox(Controls):
         first_cycle: Whether an incomplete first cycle has its anchor where a complete one would
             have it, or on the first day of the subscription.
         v1_default_cycles: Number of cycles that billable usage gives without dates.
+        filter_name: Name of the field of a usage query that filters by metrics.
         kind: Which of the vendor's two versions the accounts are let in to.
         restricted_status: Status for an account that is not let in.
         restricted_code: Code of the error then; None for none.
@@ -131,6 +133,7 @@ class Sandbox(Controls):
         leading_days: bool = True,
         first_cycle: FirstCycle = "anchor",
         v1_default_cycles: DefaultCycles = 2,
+        filter_name: FilterName = "BillableMetricIds",
         kind: Kind = "both",
         restricted_status: int = 403,
         restricted_code: int | None = 10000,
@@ -184,6 +187,7 @@ class Sandbox(Controls):
                 first_cycle=first_cycle,
                 default_cycles=v1_default_cycles,
             ),
+            queries=UsageQueryRules(max_days, filter_name),
             results=results,
             whitespace=whitespace,
             today=self._today,

@@ -1,11 +1,12 @@
 """The truth of a sandbox: what is sent if nothing goes wrong."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 
 from cfbilling.sandbox.data.subscriptions import Span, Subscription
 from cfbilling.sandbox.data.template import WireRecord
+from cfbilling.sandbox.data.usage_selection import Grouping, GroupingType, Selection
 from cfbilling.sandbox.rules.endpoints import Endpoint, Target
 from cfbilling.sandbox.rules.results import Results
 
@@ -57,6 +58,44 @@ class Truth:
             KeyError: There is no such account or organization.
         """
         return self._expected(self._usage_endpoint(scope_id), scope_id, start, end, metric)
+
+    def usage_query(
+        self,
+        account_id: str,
+        start: date,
+        end: date,
+        *,
+        cost: bool = False,
+        metric_ids: Iterable[str] = (),
+        product_family_ids: Iterable[str] = (),
+        tags: Mapping[str, Iterable[str]] | None = None,
+        group_by: Iterable[tuple[GroupingType, str]] = (),
+    ) -> list[WireRecord]:
+        """Return what a query of an account's usage in ``[start, end)`` is answered.
+
+        Args:
+            account_id: The account.
+            start: The first day.
+            end: The day after the last.
+            cost: Whether costs are wanted.
+            metric_ids: Ids of the only metrics wanted; all by default.
+            product_family_ids: Ids of the only product families wanted; all by default.
+            tags: Keys that must all have one of their values, "" for none; any by default.
+            group_by: Tags and dimensions that records are told apart by, as ("TAG", "team").
+
+        Raises:
+            KeyError: There is no such account.
+        """
+        selection = Selection(
+            cost=cost,
+            metric_ids=frozenset(metric_ids),
+            product_family_ids=frozenset(product_family_ids),
+            tags=tuple((key, frozenset(values)) for key, values in (tags or {}).items()),
+            group_by=tuple(Grouping(*each) for each in group_by),
+        )
+        account = self._account(account_id)
+        records = self._results.queries.records(account, start, end, selection)
+        return [record for record in records if record is not None]
 
     def expected_paygo(self, account_id: str, start: date, end: date) -> Iterator[WireRecord]:
         """Yield the paygo records of an account in ``[start, end)``, as they are sent.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -113,15 +114,36 @@ class UsageRecords:
             ),
         )
 
+    def quantities(self, number: int, bits: int) -> tuple[Decimal, ...]:
+        """Return consumed and priced quantity and the four costs, whether or not they are sent.
+
+        Args:
+            number: Number of the metric.
+            bits: Random bits of the record.
+        """
+        shape, bits = _SHAPES[bits % len(_SHAPES)], bits >> 5
+        metric = METRICS[number]
+        consumed = self._consumed(metric, shape, bits)
+        return consumed, *self._priced(metric, shape, consumed, bits)
+
     def _numbers(self, metric: Metric, shape: Shape, bits: int) -> tuple[str, ...]:
-        consumed = self._amounts.quantity(metric, bits)
-        if shape is Shape.CORRECTION:
-            consumed = consumed.copy_negate() if consumed else consumed - 1
+        consumed = self._consumed(metric, shape, bits)
         if shape > Shape.CORRECTION:
             return (str(consumed), *_NO_COSTS)
+        return (str(consumed), *map(str, self._priced(metric, shape, consumed, bits)))
+
+    def _consumed(self, metric: Metric, shape: Shape, bits: int) -> Decimal:
+        consumed = self._amounts.quantity(metric, bits)
+        if shape is Shape.CORRECTION:
+            return consumed.copy_negate() if consumed else consumed - 1
+        return consumed
+
+    def _priced(
+        self, metric: Metric, shape: Shape, consumed: Decimal, bits: int
+    ) -> tuple[Decimal, ...]:
         priced = self._amounts.priced(metric, consumed)
-        costs = self._amounts.costs(metric, priced, bits >> 90, free=shape is Shape.FREE)
-        return (str(consumed), str(priced), *map(str, costs))
+        free = shape is Shape.FREE
+        return priced, *self._amounts.costs(metric, priced, bits >> 90, free=free)
 
     def _derive_template(self, number: int, variant: int, shape: Shape) -> Template:
         fields = usage_fields(METRICS[number], variant, shape, self._revision, self._padding)

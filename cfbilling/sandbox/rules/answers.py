@@ -1,6 +1,6 @@
 """What each endpoint answers to whoever is let in."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TypeAlias
 
@@ -8,13 +8,14 @@ from attrs import frozen
 
 from cfbilling.sandbox.data.json_text import Json, Whitespace, json_text
 from cfbilling.sandbox.data.subscriptions import Subscription
-from cfbilling.sandbox.data.template import Row
+from cfbilling.sandbox.data.template import RECORD_DEPTH, Row, WireRecord
 from cfbilling.sandbox.rules.anchored_ranges import AnchoredRanges
 from cfbilling.sandbox.rules.endpoints import Endpoint, Target
 from cfbilling.sandbox.rules.ranges import RangeRules, metric_of
 from cfbilling.sandbox.rules.requests import Request
 from cfbilling.sandbox.rules.responses import Response
 from cfbilling.sandbox.rules.results import Results
+from cfbilling.sandbox.rules.usage_queries import UsageQueryRules
 
 __all__ = ["Answers", "Question"]
 
@@ -44,6 +45,7 @@ class Answers:
     Attributes:
         ranges: Rules of date ranges.
         anchored: Rules of date ranges of billable usage (version 1).
+        queries: Rules of queries of usage.
         results: Results of every endpoint.
         whitespace: Whitespace of JSON.
         today: Function that returns the current day in UTC.
@@ -51,6 +53,7 @@ class Answers:
 
     ranges: RangeRules
     anchored: AnchoredRanges
+    queries: UsageQueryRules
     results: Results
     whitespace: Whitespace
     today: Callable[[], date]
@@ -61,6 +64,8 @@ class Answers:
         Raises:
             InvalidQueryError: The vendor would refuse the query.
         """
+        if question.request.method == "POST":
+            return self.queried(question)
         return _ANSWERS[question.target.endpoint](self, question)
 
     def listed(self, question: Question) -> Response:
@@ -75,6 +80,17 @@ class Answers:
                 self.results.rows(target.endpoint, members, days.start, days.end, metric)
             ),
             cache_key=(target, days, metric, self.results.restatements.version),
+        )
+
+    def queried(self, question: Question) -> Response:
+        """Return the usage that a query selects."""
+        (account,) = question.members
+        days, selection = self.queries.read(question.request.body or b"", self.today())
+        return Response(
+            result=lambda: self._written(
+                self.results.queries.records(account, days.start, days.end, selection)
+            ),
+            cache_key=(question.target, days, selection, self.results.restatements.version),
         )
 
     def profile(self, question: Question) -> Response:
@@ -101,6 +117,12 @@ class Answers:
         subscriptions = self.results.subscriptions.of(account) if covered else ()
         return self._whole(
             {"covered": covered, "subscriptions": [_described(each) for each in subscriptions]}
+        )
+
+    def _written(self, records: Iterable[WireRecord | None]) -> Iterator[str | None]:
+        return (
+            None if record is None else json_text(record, self.whitespace, RECORD_DEPTH)
+            for record in records
         )
 
     def _whole(self, value: Json) -> Response:

@@ -14,6 +14,7 @@ from cfbilling.sandbox.data.subscriptions import Subscriptions
 from cfbilling.sandbox.data.template import Row, WireRecord
 from cfbilling.sandbox.data.usage import UsageRecords
 from cfbilling.sandbox.data.usage_fields import Revision
+from cfbilling.sandbox.data.usage_queries import UsageQueries
 from cfbilling.sandbox.rules.endpoints import Endpoint, Target
 
 __all__ = ["Results"]
@@ -27,6 +28,7 @@ class Results:
         restatements: What was restated.
         subscriptions: Billing subscriptions of every account.
         billable: Billable usage (version 1).
+        queries: Answers to queries of usage.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Results:
             revision=revision,
             whitespace=whitespace,
         )
+        self.queries = UsageQueries(identities, accounts, self._usage)
         self._paygo = PaygoRecords(
             identities,
             accounts,
