@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 
 from cfbilling.sandbox.data.subscriptions import Subscription
+from cfbilling.sandbox.data.template import WireRecord, WireValue
 from cfbilling.sandbox.rules.access import Access
 from cfbilling.sandbox.rules.admission import Admission, Kind
 from cfbilling.sandbox.rules.endpoints import Endpoint
@@ -153,3 +154,23 @@ class Controls(Truth):
         self._results.restatements.restate(
             self._scope(scope_id), days, changed=changed, removed=removed, added=added
         )
+
+    def bill(self, account_id: str, **fields: WireValue) -> WireRecord:
+        """Put a new item at the front of a billing history, and return it.
+
+        Args:
+            account_id: The account.
+            **fields: Fields in place of those that the item would have.
+
+        Raises:
+            KeyError: There is no such account.
+        """
+        return self._results.histories.bill(self._account(account_id), fields)
+
+    def unbill(self, account_id: str, item_id: str) -> None:
+        """Remove an item from a billing history.
+
+        Raises:
+            KeyError: There is no such account or item.
+        """
+        self._results.histories.unbill(self._account(account_id), item_id)

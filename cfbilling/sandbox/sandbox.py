@@ -81,6 +81,9 @@ class Sandbox(Controls):
             have it, or on the first day of the subscription.
         v1_default_cycles: Number of cycles that billable usage gives without dates.
         filter_name: Name of the field of a usage query that filters by metrics.
+        result_info: Whether a page tells its number and how many items there are.
+        history_items: Items in the billing history of each account.
+        history_ids: Whether each of them has an id.
         kind: Which of the vendor's two versions the accounts are let in to.
         restricted_status: Status for an account that is not let in.
         restricted_code: Code of the error then; None for none.
@@ -134,6 +137,9 @@ class Sandbox(Controls):
         first_cycle: FirstCycle = "anchor",
         v1_default_cycles: DefaultCycles = 2,
         filter_name: FilterName = "BillableMetricIds",
+        result_info: bool = True,
+        history_items: int = 120,
+        history_ids: bool = True,
         kind: Kind = "both",
         restricted_status: int = 403,
         restricted_code: int | None = 10000,
@@ -166,6 +172,8 @@ class Sandbox(Controls):
                 subscription_ids=subscription_ids,
                 charge_period_end=charge_period_end,
             ),
+            history_items=history_items,
+            history_ids=history_ids,
             whitespace=whitespace,
         )
         super().__init__(
@@ -189,6 +197,7 @@ class Sandbox(Controls):
             ),
             queries=UsageQueryRules(max_days, filter_name),
             results=results,
+            result_info=result_info,
             whitespace=whitespace,
             today=self._today,
         )

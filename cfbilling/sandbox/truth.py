@@ -143,6 +143,42 @@ class Truth:
         rows = self._results.billable.rows(account, spans)
         return [row.decode() for row in rows if row is not None]
 
+    def billable_metrics(self, account_id: str) -> list[WireRecord]:
+        """Return the billable metrics of an account.
+
+        Raises:
+            KeyError: There is no such account.
+        """
+        return list(self._results.metrics(self._account(account_id)))
+
+    def billing_history(self, account_id: str, status: str | None = None) -> list[WireRecord]:
+        """Return the billing history of an account, newest first, or the items of one status.
+
+        Raises:
+            KeyError: There is no such account.
+        """
+        return self._results.histories.of(self._account(account_id), status)
+
+    def billing_credits(self, account_id: str) -> WireRecord:
+        """Return the billing credits of an account.
+
+        Raises:
+            KeyError: There is no such account.
+        """
+        return self._results.credits(self._account(account_id))
+
+    def subscriptions(self, account_id: str) -> list[WireRecord]:
+        """Return the subscriptions with a fixed fee of an account.
+
+        Raises:
+            KeyError: There is no such account.
+        """
+        return list(self._results.fees(self._account(account_id)))
+
+    def accounts(self) -> list[WireRecord]:
+        """Return every account, as the list of accounts tells it."""
+        return [self._results.described(index) for index in range(len(self.account_ids))]
+
     def _expected(
         self, endpoint: Endpoint, scope_id: str, start: date, end: date, metric: str | None = None
     ) -> Iterator[WireRecord]:

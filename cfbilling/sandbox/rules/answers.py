@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from cfbilling.sandbox.data.json_text import Json, Whitespace, json_text
 from cfbilling.sandbox.data.subscriptions import Subscription
 from cfbilling.sandbox.data.template import RECORD_DEPTH, Row, WireRecord
 from cfbilling.sandbox.rules.anchored_ranges import AnchoredRanges
 from cfbilling.sandbox.rules.endpoints import Endpoint, Target
+from cfbilling.sandbox.rules.paging import Page, PageRules
 from cfbilling.sandbox.rules.ranges import RangeRules, metric_of
 from cfbilling.sandbox.rules.requests import Request
 from cfbilling.sandbox.rules.responses import Response
@@ -35,6 +36,9 @@ class Question:
     members: Sequence[int]
 
 
+_HISTORY_PAGES = PageRules(least=1, most=50)
+_ACCOUNT_PAGES = PageRules(least=5, most=50)
+
 _Answer: TypeAlias = Callable[["Answers", Question], Response]
 
 
@@ -47,6 +51,7 @@ class Answers:
         anchored: Rules of date ranges of billable usage (version 1).
         queries: Rules of queries of usage.
         results: Results of every endpoint.
+        result_info: Whether the envelope of a page tells which page it is.
         whitespace: Whitespace of JSON.
         today: Function that returns the current day in UTC.
     """
@@ -55,6 +60,7 @@ class Answers:
     anchored: AnchoredRanges
     queries: UsageQueryRules
     results: Results
+    result_info: bool
     whitespace: Whitespace
     today: Callable[[], date]
 
@@ -119,6 +125,39 @@ class Answers:
             {"covered": covered, "subscriptions": [_described(each) for each in subscriptions]}
         )
 
+    def metrics(self, question: Question) -> Response:
+        """Return the billable metrics of an account."""
+        self.ranges.days_of(question.request.query, self.today(), limited=True)
+        return self._array(self.results.metrics(question.members[0]))
+
+    def history(self, question: Question) -> Response:
+        """Return one page of the billing history of an account."""
+        query = question.request.query
+        page = _HISTORY_PAGES.page_of(query)
+        items = self.results.histories.of(question.members[0], query.get("status") or None)
+        return self._paged(page.of(items), page, len(items))
+
+    def credits(self, question: Question) -> Response:
+        """Return the billing credits of an account."""
+        return self._whole(self.results.credits(question.members[0]))
+
+    def fees(self, question: Question) -> Response:
+        """Return the subscriptions with a fixed fee of an account."""
+        return self._array(self.results.fees(question.members[0]))
+
+    def accounts(self, question: Question) -> Response:
+        """Return one page of all accounts."""
+        page = _ACCOUNT_PAGES.page_of(question.request.query)
+        described = [self.results.described(account) for account in page.of(question.members)]
+        return self._paged(described, page, len(question.members))
+
+    def _paged(self, records: Sequence[WireRecord], page: Page, total: int) -> Response:
+        info = page.info(total) if self.result_info else None
+        return evolve(self._array(records), result_info=info)
+
+    def _array(self, records: Iterable[WireRecord]) -> Response:
+        return Response(result=lambda: self._written(records))
+
     def _written(self, records: Iterable[WireRecord | None]) -> Iterator[str | None]:
         return (
             None if record is None else json_text(record, self.whitespace, RECORD_DEPTH)
@@ -138,6 +177,11 @@ _ANSWERS: Mapping[Endpoint, _Answer] = {
     "billing_profile": Answers.profile,
     "billable_usage": Answers.billable,
     "billing_cycles": Answers.cycles,
+    "billable_metrics": Answers.metrics,
+    "billing_history": Answers.history,
+    "billing_credits": Answers.credits,
+    "subscriptions": Answers.fees,
+    "accounts": Answers.accounts,
 }
 
 

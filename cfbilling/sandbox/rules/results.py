@@ -3,8 +3,13 @@
 from collections.abc import Iterator, Sequence
 from datetime import date
 
+from cfbilling.sandbox.data.account_objects import account_object
 from cfbilling.sandbox.data.accounts import Accounts
+from cfbilling.sandbox.data.billable_metrics import billable_metrics
 from cfbilling.sandbox.data.billable_usage import BillableSettings, BillableUsage
+from cfbilling.sandbox.data.billing_credits import billing_credits
+from cfbilling.sandbox.data.billing_history import BillingHistories
+from cfbilling.sandbox.data.fixed_fees import fixed_fees
 from cfbilling.sandbox.data.identities import Identities
 from cfbilling.sandbox.data.json_text import Whitespace
 from cfbilling.sandbox.data.paygo import PaygoRecords
@@ -29,6 +34,7 @@ class Results:
         subscriptions: Billing subscriptions of every account.
         billable: Billable usage (version 1).
         queries: Answers to queries of usage.
+        histories: Billing histories.
     """
 
     def __init__(
@@ -38,11 +44,15 @@ class Results:
         padding: int,
         revision: Revision,
         billable: BillableSettings,
+        history_items: int,
+        history_ids: bool,
         whitespace: Whitespace,
     ) -> None:
         self.identities = identities
         self.restatements = Restatements(identities)
-        accounts = Accounts(identities)
+        self._accounts = accounts = Accounts(identities)
+        self._records_per_day = billable.records_per_day
+        self.histories = BillingHistories(identities, items=history_items, ids=history_ids)
         self.subscriptions = Subscriptions(accounts)
         self._usage = UsageRecords(
             identities,
@@ -91,3 +101,19 @@ class Results:
     def profile(self, account: int) -> WireRecord:
         """Return the billing profile of an account."""
         return billing_profile(self.identities, account)
+
+    def metrics(self, account: int) -> Sequence[WireRecord]:
+        """Return the billable metrics of an account."""
+        return billable_metrics(self._accounts.account(account), self._records_per_day)
+
+    def credits(self, account: int) -> WireRecord:
+        """Return the billing credits of an account."""
+        return billing_credits(self.identities, account)
+
+    def fees(self, account: int) -> Sequence[WireRecord]:
+        """Return the subscriptions with a fixed fee of an account."""
+        return fixed_fees(self.identities, account)
+
+    def described(self, account: int) -> WireRecord:
+        """Return what the list of accounts tells of an account."""
+        return account_object(self.identities, self._accounts, account)
