@@ -2,6 +2,7 @@
 
 from cfbilling.sandbox.clock import Clock
 from cfbilling.sandbox.data.json_text import Whitespace
+from cfbilling.sandbox.data.subscriptions import Subscription
 from cfbilling.sandbox.data.template import WireRecord, WireValue
 from cfbilling.sandbox.data.usage_fields import Revision
 from cfbilling.sandbox.rules.endpoints import Endpoint
@@ -22,6 +23,7 @@ __all__ = [
     "RequestFacts",
     "Revision",
     "Sandbox",
+    "Subscription",
     "Whitespace",
     "WireRecord",
     "WireValue",

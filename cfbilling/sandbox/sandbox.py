@@ -1,24 +1,36 @@
 """The sandbox: a server on loopback that plays the vendor's billing API."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, timedelta
-from functools import cached_property
 from itertools import count
 from types import TracebackType
 from typing import Self
 
 from cfbilling.sandbox.clock import Clock
+from cfbilling.sandbox.controls import Controls
+from cfbilling.sandbox.data.billable_fields import SubscriptionIds
+from cfbilling.sandbox.data.billable_usage import BillableSettings
+from cfbilling.sandbox.data.charge_periods import ChargePeriodEnd
 from cfbilling.sandbox.data.identities import Identities
 from cfbilling.sandbox.data.json_text import Whitespace
-from cfbilling.sandbox.data.template import WireRecord
 from cfbilling.sandbox.data.usage_fields import Revision
 from cfbilling.sandbox.rules.access import Access
+from cfbilling.sandbox.rules.admission import Admission, Kind
+from cfbilling.sandbox.rules.anchored_ranges import (
+    AnchoredRanges,
+    AnchorsOf,
+    DefaultCycles,
+    FirstCycle,
+    TwoAnchors,
+)
+from cfbilling.sandbox.rules.answers import Answers
 from cfbilling.sandbox.rules.api import Api
-from cfbilling.sandbox.rules.endpoints import BASE_PATH, Endpoint, Target
+from cfbilling.sandbox.rules.endpoints import BASE_PATH
 from cfbilling.sandbox.rules.envelope import EnvelopeKey, Layout
 from cfbilling.sandbox.rules.ranges import RangeRules
 from cfbilling.sandbox.rules.rate_limits import Limit, RateLimits
 from cfbilling.sandbox.rules.results import Results
+from cfbilling.sandbox.rules.usage_queries import FilterName, UsageQueryRules
 from cfbilling.sandbox.server.bodies import Bodies
 from cfbilling.sandbox.server.compression import Compression, Compressors
 from cfbilling.sandbox.server.connections import Connections
@@ -32,7 +44,7 @@ _KEY_ORDER: tuple[EnvelopeKey, ...] = ("errors", "messages", "result", "success"
 _LOOPBACK = "127.0.0.1"
 
 
-class Sandbox:
+class Sandbox(Controls):
     """A billing API of invented accounts; an async context manager.
 
     The same settings make the same bytes, in whatever order they are asked for. Account number
@@ -56,6 +68,26 @@ class Sandbox:
         max_days: Longest range of the usage endpoints.
         to_inclusive: Whether the day of ``to`` belongs to the answer.
         range_counts_inclusively: Whether both ends of a range count towards its length.
+        idle_days: Fraction of the days of each subscription that have no billable usage.
+        subscription_ids: Which records of billable usage tell their subscription.
+        charge_period_end: Whether a charge period of billable usage ends with its last second, or
+            with the moment after that.
+        v1_to_inclusive: Whether the day of ``to`` belongs to a range of billable usage.
+        two_anchors: What a range of billable usage with more than one anchor day gives.
+        anchors_of: Whether each subscription is answered by its own anchor days, or all of them
+            by the anchor days of any.
+        leading_days: Whether the days of a range before its first anchor day are given.
+        first_cycle: Whether an incomplete first cycle has its anchor where a complete one would
+            have it, or on the first day of the subscription.
+        v1_default_cycles: Number of cycles that billable usage gives without dates.
+        filter_name: Name of the field of a usage query that filters by metrics.
+        result_info: Whether a page tells its number and how many items there are.
+        history_items: Items in the billing history of each account.
+        history_ids: Whether each of them has an id.
+        kind: Which of the vendor's two versions the accounts are let in to.
+        restricted_status: Status for an account that is not let in.
+        restricted_code: Code of the error then; None for none.
+        old_names: Whether the two paygo endpoints are still there.
         compression: The only encoding of bodies for clients that accept it, or "auto" for gzip
             and deflate; "br" and "zstd" need a module.
         gzip_level: Effort of gzip and deflate.
@@ -95,6 +127,23 @@ class Sandbox:
         max_days: int = 31,
         to_inclusive: bool = False,
         range_counts_inclusively: bool = False,
+        idle_days: float = 0.0,
+        subscription_ids: SubscriptionIds = "some",
+        charge_period_end: ChargePeriodEnd = "exclusive",
+        v1_to_inclusive: bool = True,
+        two_anchors: TwoAnchors = "empty",
+        anchors_of: AnchorsOf = "subscriptions",
+        leading_days: bool = True,
+        first_cycle: FirstCycle = "anchor",
+        v1_default_cycles: DefaultCycles = 2,
+        filter_name: FilterName = "BillableMetricIds",
+        result_info: bool = True,
+        history_items: int = 120,
+        history_ids: bool = True,
+        kind: Kind = "both",
+        restricted_status: int = 403,
+        restricted_code: int | None = 10000,
+        old_names: bool = True,
         compression: Compression = "auto",
         gzip_level: int = 6,
         zstd_window_log: int | None = None,
@@ -110,25 +159,53 @@ class Sandbox:
         if sorted(key_order) != sorted(_KEY_ORDER):
             raise ValueError(f"key_order must be a permutation of {_KEY_ORDER}")
         clock = clock or Clock()
-        self._identities = Identities(seed, accounts, organizations)
-        self._access = Access(self._identities, tokens)
+        identities = Identities(seed, accounts, organizations)
         if limits is None:
             limits = () if quota is None else (Limit("default", quota, window),)
-        self._limits = RateLimits(limits, clock.monotonic, separate_lines=separate_ratelimit_lines)
-        self._results = Results(
-            self._identities,
-            records_per_day=records_per_day,
+        results = Results(
+            identities,
             padding=padding,
             revision=revision,
+            billable=BillableSettings(
+                records_per_day=records_per_day,
+                idle_days=idle_days,
+                subscription_ids=subscription_ids,
+                charge_period_end=charge_period_end,
+            ),
+            history_items=history_items,
+            history_ids=history_ids,
             whitespace=whitespace,
+        )
+        super().__init__(
+            results,
+            lambda: today or clock.now().astimezone(UTC).date(),
+            access=Access(identities, tokens),
+            admission=Admission(
+                kind, status=restricted_status, code=restricted_code, old_names=old_names
+            ),
+            limits=RateLimits(limits, clock.monotonic, separate_lines=separate_ratelimit_lines),
+        )
+        answers = Answers(
+            ranges=RangeRules(max_days, to_inclusive, range_counts_inclusively),
+            anchored=AnchoredRanges(
+                to_inclusive=v1_to_inclusive,
+                two_anchors=two_anchors,
+                anchors_of=anchors_of,
+                leading_days=leading_days,
+                first_cycle=first_cycle,
+                default_cycles=v1_default_cycles,
+            ),
+            queries=UsageQueryRules(max_days, filter_name),
+            results=results,
+            result_info=result_info,
+            whitespace=whitespace,
+            today=self._today,
         )
         api = Api(
             access=self._access,
+            admission=self._admission,
             limits=self._limits,
-            ranges=RangeRules(max_days, to_inclusive, range_counts_inclusively),
-            results=self._results,
-            whitespace=whitespace,
-            today=lambda: today or clock.now().astimezone(UTC).date(),
+            answers=answers,
             monotonic=clock.monotonic,
         )
         heads = Heads(clock.now, timedelta(seconds=clock_skew), retry_after_dates)
@@ -145,7 +222,7 @@ class Sandbox:
             writer=ResponseWriter(heads=heads, bodies=bodies, clock=clock),
             compressors=compressors,
             chaos=chaos,
-            rays=(f"{self._identities.number('ray', number):016x}-SBX" for number in count(1)),
+            rays=(f"{identities.number('ray', number):016x}-SBX" for number in count(1)),
         )
         self.requests = responder.requests
         self.statuses = responder.statuses
@@ -178,127 +255,3 @@ class Sandbox:
         if self._base_url is None:
             raise RuntimeError("the sandbox is not running: use it as an async context manager")
         return self._base_url
-
-    @property
-    def api_tokens(self) -> list[str]:
-        """Every valid API token."""
-        return self._access.api_tokens
-
-    @property
-    def api_token(self) -> str:
-        """The first valid API token."""
-        return self.api_tokens[0]
-
-    @property
-    def email(self) -> str:
-        """The e-mail address of the legacy credential."""
-        return self._identities.email
-
-    @property
-    def api_key(self) -> str:
-        """The global API key of the legacy credential."""
-        return self._identities.api_key
-
-    @cached_property
-    def account_ids(self) -> list[str]:
-        """The ids of all accounts."""
-        return [self._identities.account_id(index) for index in range(self._identities.accounts)]
-
-    @cached_property
-    def organization_ids(self) -> list[str]:
-        """The ids of all organizations."""
-        organizations = range(self._identities.organizations)
-        return [self._identities.organization_id(index) for index in organizations]
-
-    def members(self, organization_id: str) -> list[str]:
-        """Return the ids of the accounts of an organization, in the order of its records."""
-        target = Target("organization_usage", organization_id)
-        members = self._results.members(target) or ()
-        return [self._identities.account_id(index) for index in members]
-
-    def refuse(self, scope_id: str, endpoint: Endpoint | None = None, status: int = 403) -> None:
-        """Answer *status* for an account or organization, at one endpoint or at all."""
-        self._access.refuse(scope_id, endpoint, status)
-
-    def allow(self, scope_id: str, endpoint: Endpoint | None = None) -> None:
-        """Take back what `refuse` did; None takes back every refusal of the scope."""
-        self._access.allow(scope_id, endpoint)
-
-    def consume(self, requests: int, token: str | None = None) -> None:
-        """Use up quota as another process with the same credential would.
-
-        Of several limits, the one with the least left decides how much that is.
-
-        Args:
-            requests: Number of requests that process sends.
-            token: Its token or API key; the first token by default.
-        """
-        self._limits.spend(self._access.credential(token or self.api_token), requests)
-
-    def lock_out(self, token: str | None = None, *, retry_after: int | None = 300) -> None:
-        """Answer 429 to every request of a credential, until `release`.
-
-        Args:
-            token: Its token or API key; the first token by default.
-            retry_after: Seconds in ``Retry-After``, the same in every answer; None for a 429
-                with neither that field nor the quota's.
-        """
-        self._limits.lock_out(self._access.credential(token or self.api_token), retry_after)
-
-    def release(self, token: str | None = None) -> None:
-        """End what `lock_out` began; by default that of the first token."""
-        self._limits.release(self._access.credential(token or self.api_token))
-
-    def expected_usage(
-        self, scope_id: str, start: date, end: date, *, metric: str | None = None
-    ) -> Iterator[WireRecord]:
-        """Yield what an account or organization used in ``[start, end)``, as it is sent.
-
-        Args:
-            scope_id: An account or an organization.
-            start: The first day.
-            end: The day after the last.
-            metric: Id or name of the only metric wanted.
-
-        Raises:
-            KeyError: There is no such account or organization.
-        """
-        organization = self._identities.organization_index(scope_id)
-        endpoint: Endpoint = "usage" if organization is None else "organization_usage"
-        return self._expected(endpoint, scope_id, start, end, metric)
-
-    def expected_paygo(self, account_id: str, start: date, end: date) -> Iterator[WireRecord]:
-        """Yield the paygo records of an account in ``[start, end)``, as they are sent.
-
-        Raises:
-            KeyError: There is no such account.
-        """
-        return self._expected("paygo_usage", account_id, start, end)
-
-    def expected_paygo_beta(self, account_id: str, start: date, end: date) -> Iterator[WireRecord]:
-        """Yield the paygo records of the beta endpoint in ``[start, end)``, as they are sent.
-
-        Raises:
-            KeyError: There is no such account.
-        """
-        return self._expected("paygo_usage_beta", account_id, start, end)
-
-    def expected_profile(self, account_id: str) -> WireRecord:
-        """Return the billing profile of an account, as it is sent.
-
-        Raises:
-            KeyError: There is no such account.
-        """
-        return self._results.profile(self._members("billing_profile", account_id)[0])
-
-    def _expected(
-        self, endpoint: Endpoint, scope_id: str, start: date, end: date, metric: str | None = None
-    ) -> Iterator[WireRecord]:
-        rows = self._results.rows(endpoint, self._members(endpoint, scope_id), start, end, metric)
-        return (row.decode() for row in rows if row is not None)
-
-    def _members(self, endpoint: Endpoint, scope_id: str) -> Sequence[int]:
-        members = self._results.members(Target(endpoint, scope_id))
-        if members is None:
-            raise KeyError(scope_id)
-        return members

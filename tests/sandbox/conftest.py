@@ -1,8 +1,11 @@
 """A client that is none of ours, so that the sandbox is judged by itself."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from typing import Literal
+from decimal import Decimal
+from io import BytesIO
+from typing import Any, Literal
 
 import aiohttp
 import pytest
@@ -24,6 +27,19 @@ class Gate(asyncio.Event):
         """Wait, after telling so."""
         self.reached.set()
         return await super().wait()
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """Read an envelope with exact numbers."""
+    envelope: dict[str, Any] = json.loads(body, parse_float=Decimal, parse_int=Decimal)
+    return envelope
+
+
+def code(body: bytes) -> int:
+    """Return the first error code of an envelope that reports failure."""
+    envelope = json.loads(body)
+    assert (envelope["success"], envelope["result"]) == (False, None)
+    return int(envelope["errors"][0]["code"])
 
 
 def usage_path(sandbox: Sandbox, days: str = "from=2025-05-01&to=2025-05-02") -> str:
@@ -51,7 +67,9 @@ async def fetch() -> AsyncIterator[Fetch]:
             path: str,
             query: Mapping[str, str] | None = None,
             headers: Mapping[str, str] | None = None,
+            *,
             method: str = "GET",
+            body: bytes | None = None,
         ) -> tuple[int, Mapping[str, str], bytes]:
             if headers is None:
                 headers = {"Authorization": f"Bearer {sandbox.api_token}"}
@@ -60,6 +78,7 @@ async def fetch() -> AsyncIterator[Fetch]:
                 sandbox.base_url + path,
                 params=query,
                 headers=headers,
+                data=None if body is None else BytesIO(body),
                 allow_redirects=False,
             ) as response:
                 return response.status, response.headers, await response.read()

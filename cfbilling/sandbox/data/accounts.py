@@ -15,10 +15,11 @@ from cfbilling.sandbox.data.catalogue import (
 )
 from cfbilling.sandbox.data.identities import Identities
 
-__all__ = ["Account", "Accounts"]
+__all__ = ["Account", "Accounts", "zone_number"]
 
 _REMEMBERED = 8192
 _VARIANTS = 8
+_ZONES = 4
 
 
 @frozen
@@ -68,8 +69,11 @@ class Accounts:
         Two records of a day have the same metric only if their positions are a whole catalogue
         apart, and then they have different zones.
         """
-        round_, place = divmod(position, len(METRICS))
-        return self._zone(account.index, round_ * 4 + place % 4, account.ascii_only)
+        return self.numbered_zone(account, zone_number(position))
+
+    def numbered_zone(self, account: Account, number: int) -> tuple[str, str]:
+        """Return the JSON texts of id and name of zone *number* of an account."""
+        return self._zone(account.index, number, account.ascii_only)
 
     def _account(self, index: int) -> Account:
         bits = self._identities.digest("names", index, size=40)
@@ -97,6 +101,12 @@ class Accounts:
         bits = self._identities.digest("zone", account, number)
         name = f"{bits[0]:02x}{number}.{ZONE_NAMES[bits[1] % len(ZONE_NAMES)]}"
         return f'"{bits.hex()}"', json.dumps(name, ensure_ascii=ascii_only)
+
+
+def zone_number(position: int) -> int:
+    """Return the number of the zone that the record at *position* belongs to."""
+    round_, place = divmod(position, len(METRICS))
+    return round_ * _ZONES + place % _ZONES
 
 
 def _coprime_step(salt: int) -> int:

@@ -18,6 +18,8 @@ __all__ = [
 ]
 
 _DIGITS_OF_FREE_USAGE = 5
+_CONTRACT_CATEGORIES = frozenset({"Observability", "Security"})
+_PLACELESS_CATEGORIES = frozenset({"Storage", "Database"})
 
 
 @frozen
@@ -52,6 +54,19 @@ class Metric:
         if not self.price:
             return _DIGITS_OF_FREE_USAGE
         return max(1, 1 - self.price.adjusted() - self.pricing_shift)
+
+    @property
+    def of_contract(self) -> bool:
+        """Whether it is measured for a whole contract, so that no record of it has an account."""
+        return self.category in _CONTRACT_CATEGORIES
+
+    @property
+    def dimension_keys(self) -> tuple[str, ...]:
+        """By what its records can be told apart."""
+        if self.of_contract:
+            return ()
+        placeless = self.category in _PLACELESS_CATEGORIES
+        return ("account_id", "zone_id") if placeless else ("account_id", "zone_id", "region")
 
 
 METRICS: tuple[Metric, ...] = (

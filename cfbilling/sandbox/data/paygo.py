@@ -13,6 +13,7 @@ from cfbilling.sandbox.data.catalogue import METRICS, Metric
 from cfbilling.sandbox.data.days import DayTexts, day_texts, days, month_start
 from cfbilling.sandbox.data.identities import Identities
 from cfbilling.sandbox.data.json_text import Json, Whitespace, json_text
+from cfbilling.sandbox.data.restatements import Draw, Restatements
 from cfbilling.sandbox.data.template import RECORD_DEPTH, Row, Template
 
 __all__ = ["Fields", "PaygoRecords", "Slot"]
@@ -51,14 +52,17 @@ class PaygoRecords:
         self,
         identities: Identities,
         accounts: Accounts,
+        restatements: Restatements,
         *,
         records_per_day: int,
         whitespace: Whitespace,
     ) -> None:
         self._identities = identities
         self._accounts = accounts
+        self._restatements = restatements
         self._amounts = Amounts()
         self._records_per_day = records_per_day
+        self._usual = tuple(map(Draw, range(records_per_day)))
         self._whitespace: Whitespace = whitespace
         self._template = lru_cache(maxsize=None)(self._derive_template)
 
@@ -67,13 +71,17 @@ class PaygoRecords:
         account = self._accounts.account(index)
         for day in days(start, end):
             texts = day_texts(day)
-            for position in range(self._records_per_day):
-                yield self._row(account, position, day, texts, beta=beta)
+            draws = self._restatements.draws(
+                "paygo", index, day, self._usual, self._records_per_day
+            )
+            for draw in draws:
+                yield self._row(account, draw, day, texts, beta=beta)
             yield None
 
     def _row(
-        self, account: Account, position: int, day: date, texts: tuple[DayTexts, ...], *, beta: bool
+        self, account: Account, draw: Draw, day: date, texts: tuple[DayTexts, ...], *, beta: bool
     ) -> Row:
+        position = draw.position
         number, variant = account.metric_number(position), account.variant(position)
         return Row(
             self._template(number, variant, beta),
@@ -81,15 +89,16 @@ class PaygoRecords:
                 account.subscription,
                 *self._accounts.zone(account, position),
                 *texts[max(0, variant - 5)],
-                *map(str, self._numbers(METRICS[number], account, position, day)),
+                *map(str, self._numbers(METRICS[number], account, draw, day)),
             ),
         )
 
     def _numbers(
-        self, metric: Metric, account: Account, position: int, day: date
+        self, metric: Metric, account: Account, draw: Draw, day: date
     ) -> tuple[Decimal, ...]:
         month = month_start(day).toordinal()
-        bits = int.from_bytes(self._identities.digest("paygo", account.index, month, position))
+        parts = account.index, month, *draw.parts()
+        bits = int.from_bytes(self._identities.digest("paygo", *parts))
         base = self._amounts.quantity(metric, bits)
         times = self._amounts.times
         consumed = times(base, _PATTERN[day.day - 1])

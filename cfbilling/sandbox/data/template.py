@@ -1,7 +1,7 @@
 """A record with holes: its constant text is written once, its daily values are filled in."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from operator import itemgetter
 from typing import TypeAlias
@@ -21,7 +21,7 @@ __all__ = [
     "wire_value",
 ]
 
-WireValue: TypeAlias = str | Decimal | bool | dict[str, str | bool] | None
+WireValue: TypeAlias = "str | Decimal | bool | Mapping[str, WireValue] | Sequence[WireValue] | None"
 WireRecord: TypeAlias = dict[str, WireValue]
 Values: TypeAlias = tuple[str, ...]
 Field: TypeAlias = tuple[str, str | int]

@@ -1,7 +1,8 @@
 """Usage records: one metric of one account on one day, in the names of FOCUS v1.3."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -11,6 +12,7 @@ from cfbilling.sandbox.data.catalogue import METRICS, Metric
 from cfbilling.sandbox.data.days import DayTexts, day_texts, days
 from cfbilling.sandbox.data.identities import Identities
 from cfbilling.sandbox.data.json_text import Whitespace, json_text
+from cfbilling.sandbox.data.restatements import Draw, Restatements
 from cfbilling.sandbox.data.template import RECORD_DEPTH, Row, Template
 from cfbilling.sandbox.data.usage_fields import Revision, Shape, Slot, usage_fields
 
@@ -37,6 +39,7 @@ class UsageRecords:
         self,
         identities: Identities,
         accounts: Accounts,
+        restatements: Restatements,
         *,
         records_per_day: int,
         padding: int,
@@ -45,8 +48,10 @@ class UsageRecords:
     ) -> None:
         self._identities = identities
         self._accounts = accounts
+        self._restatements = restatements
         self._amounts = Amounts()
         self._records_per_day = records_per_day
+        self._usual = tuple(map(Draw, range(records_per_day)))
         self._padding = padding
         self._revision: Revision = revision
         self._whitespace: Whitespace = whitespace
@@ -67,31 +72,33 @@ class UsageRecords:
                 yield from self._day(self._accounts.account(index), day, texts, metric)
                 yield None
 
-    def _day(
-        self, account: Account, day: date, texts: tuple[DayTexts, ...], metric: str | None
-    ) -> Iterator[Row]:
+    def draws(
+        self, account: Account, day: date, metric: str | None = None
+    ) -> Iterator[tuple[int, int]]:
+        """Yield position and random bits of each record of a day."""
         root = blake2b(
             self._identities.digest("usage", account.index, day.toordinal()), digest_size=20
         )
-        for position in self._positions(account, metric):
+        for draw in self._chosen(account, day, metric):
             branch = root.copy()
-            branch.update(position.to_bytes(4, "big"))
-            bits = int.from_bytes(branch.digest(), "big")
+            for part in draw.parts():
+                branch.update(part.to_bytes(4, "big"))
+            yield draw.position, int.from_bytes(branch.digest(), "big")
+
+    def _day(
+        self, account: Account, day: date, texts: tuple[DayTexts, ...], metric: str | None
+    ) -> Iterator[Row]:
+        for position, bits in self.draws(account, day, metric):
             yield self._row(account, position, texts, bits)
 
-    def _positions(self, account: Account, metric: str | None) -> Iterator[int] | range:
-        if metric is None:
-            return range(self._records_per_day)
-        firsts = [
-            position
-            for position in range(min(len(METRICS), self._records_per_day))
-            if metric in (account.metric(position).id, account.metric(position).name)
-        ]
-        return (
-            position
-            for first in firsts
-            for position in range(first, self._records_per_day, len(METRICS))
+    def _chosen(self, account: Account, day: date, metric: str | None) -> Iterable[Draw]:
+        draws = self._restatements.draws(
+            "usage", account.index, day, self._usual, self._records_per_day
         )
+        if metric is None:
+            return draws
+        wanted = {number for number, each in enumerate(METRICS) if metric in (each.id, each.name)}
+        return (draw for draw in draws if account.metric_number(draw.position) in wanted)
 
     def _row(self, account: Account, position: int, texts: tuple[DayTexts, ...], bits: int) -> Row:
         number, variant = account.metric_number(position), account.variant(position)
@@ -107,15 +114,36 @@ class UsageRecords:
             ),
         )
 
+    def quantities(self, number: int, bits: int) -> tuple[Decimal, ...]:
+        """Return consumed and priced quantity and the four costs, whether or not they are sent.
+
+        Args:
+            number: Number of the metric.
+            bits: Random bits of the record.
+        """
+        shape, bits = _SHAPES[bits % len(_SHAPES)], bits >> 5
+        metric = METRICS[number]
+        consumed = self._consumed(metric, shape, bits)
+        return consumed, *self._priced(metric, shape, consumed, bits)
+
     def _numbers(self, metric: Metric, shape: Shape, bits: int) -> tuple[str, ...]:
-        consumed = self._amounts.quantity(metric, bits)
-        if shape is Shape.CORRECTION:
-            consumed = consumed.copy_negate() if consumed else consumed - 1
+        consumed = self._consumed(metric, shape, bits)
         if shape > Shape.CORRECTION:
             return (str(consumed), *_NO_COSTS)
+        return (str(consumed), *map(str, self._priced(metric, shape, consumed, bits)))
+
+    def _consumed(self, metric: Metric, shape: Shape, bits: int) -> Decimal:
+        consumed = self._amounts.quantity(metric, bits)
+        if shape is Shape.CORRECTION:
+            return consumed.copy_negate() if consumed else consumed - 1
+        return consumed
+
+    def _priced(
+        self, metric: Metric, shape: Shape, consumed: Decimal, bits: int
+    ) -> tuple[Decimal, ...]:
         priced = self._amounts.priced(metric, consumed)
-        costs = self._amounts.costs(metric, priced, bits >> 90, free=shape is Shape.FREE)
-        return (str(consumed), str(priced), *map(str, costs))
+        free = shape is Shape.FREE
+        return priced, *self._amounts.costs(metric, priced, bits >> 90, free=free)
 
     def _derive_template(self, number: int, variant: int, shape: Shape) -> Template:
         fields = usage_fields(METRICS[number], variant, shape, self._revision, self._padding)

@@ -29,12 +29,13 @@ class Refusal:
 
 
 class Access:
-    """Checks credentials and remembers which scopes are refused."""
+    """Checks credentials, and remembers what is refused to whom."""
 
     def __init__(self, identities: Identities, tokens: int) -> None:
         self._tokens = {identities.api_token(index): f"token-{index}" for index in range(tokens)}
         self._legacy = (identities.email, identities.api_key)
-        self._refused: dict[tuple[str, Endpoint | None], Refusal] = {}
+        self._refused: dict[tuple[str | None, Endpoint | None], Refusal] = {}
+        self._forbidden: set[str] = set()
 
     @property
     def api_tokens(self) -> list[str]:
@@ -74,8 +75,18 @@ class Access:
             if refused[0] == scope_id and endpoint in (None, refused[1]):
                 del self._refused[refused]
 
-    def refusal(self, target: Target) -> Refusal | None:
-        """Return why *target* is not served, or None if it is."""
+    def forbid_billing(self, credential: str) -> None:
+        """Take the permission to read billing data from a credential."""
+        self._forbidden.add(credential)
+
+    def permit_billing(self, credential: str) -> None:
+        """Give a credential the permission to read billing data, which it has from the start."""
+        self._forbidden.discard(credential)
+
+    def refusal(self, target: Target, credential: str) -> Refusal | None:
+        """Return why *target* is not served to a credential, or None if it is."""
+        if credential in self._forbidden and target.endpoint != "accounts":
+            return Refusal(403, ApiError("Authentication error", 10000))
         return self._refused.get((target.scope_id, target.endpoint)) or self._refused.get(
             (target.scope_id, None)
         )

@@ -1,20 +1,18 @@
 """The vendor's rules: what a request is answered if nothing goes wrong."""
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from collections.abc import Callable
 
 from attrs import evolve, frozen
 
-from cfbilling.sandbox.data.json_text import Whitespace, json_text
-from cfbilling.sandbox.data.template import Row
 from cfbilling.sandbox.rules.access import Access, Refusal
-from cfbilling.sandbox.rules.endpoints import Target, target_of
+from cfbilling.sandbox.rules.admission import Admission
+from cfbilling.sandbox.rules.answers import Answers, Question
+from cfbilling.sandbox.rules.endpoints import Target, methods_of, target_of
 from cfbilling.sandbox.rules.envelope import ApiError
-from cfbilling.sandbox.rules.ranges import InvalidQueryError, RangeRules, metric_of
+from cfbilling.sandbox.rules.ranges import InvalidQueryError
 from cfbilling.sandbox.rules.rate_limits import RateLimits
 from cfbilling.sandbox.rules.requests import Request, RequestFacts
 from cfbilling.sandbox.rules.responses import Response, failure
-from cfbilling.sandbox.rules.results import Results
 
 __all__ = ["Api", "Outcome"]
 
@@ -43,19 +41,15 @@ class Api:
     Attributes:
         access: Credentials and refused scopes.
         limits: Rate limits of each credential.
-        ranges: Rules of date ranges.
-        results: Results of every endpoint.
-        whitespace: Whitespace of JSON.
-        today: Function that returns the current day in UTC.
+        admission: Kinds of accounts.
+        answers: What is answered to whoever is let in.
         monotonic: Function that returns the current monotonic time.
     """
 
     access: Access
     limits: RateLimits
-    ranges: RangeRules
-    results: Results
-    whitespace: Whitespace
-    today: Callable[[], date]
+    admission: Admission
+    answers: Answers
     monotonic: Callable[[], float]
 
     def answer(self, request: Request) -> Outcome:
@@ -83,6 +77,7 @@ class Api:
             credential=credential,
             received=self.monotonic(),
             status=response.status,
+            body=request.body or b"",
         )
         return Outcome(facts, response, allowance.locked_out)
 
@@ -97,41 +92,28 @@ class Api:
     ) -> Response:
         if isinstance(identified, Refusal):
             return failure(identified.status, identified.error)
-        if target is None:
+        if target is None or not self.admission.routes(target):
             return failure(404, ApiError(f"No route for that URI: {request.path}", 7003))
-        if request.method != "GET":
+        methods = methods_of(target.endpoint)
+        if request.method not in methods:
             message = f"Method {request.method} not available for that URI"
-            return failure(405, ApiError(message, 7001), headers=(("Allow", "GET"),))
-        return self._served(request, target)
+            allowed = ("Allow", ", ".join(methods))
+            return failure(405, ApiError(message, 7001), headers=(allowed,))
+        if request.body is None:
+            return failure(413, ApiError("The body of the request is too long"))
+        return self._served(request, target, identified)
 
-    def _served(self, request: Request, target: Target) -> Response:
-        if refusal := self.access.refusal(target):
+    def _served(self, request: Request, target: Target, credential: str) -> Response:
+        refusal = self.access.refusal(target, credential) or self.admission.refusal(target)
+        if refusal is not None:
             return failure(refusal.status, refusal.error)
-        members = self.results.members(target)
+        members = self.answers.results.members(target)
         if members is None:
             return failure(404, ApiError("Could not route to the account: no such id", 7003))
-        if target.endpoint == "billing_profile":
-            profile = json_text(self.results.profile(members[0]), self.whitespace, 1)
-            return Response(result=lambda: profile, cache_key=(target,))
-        return self._listed(request, target, members)
-
-    def _listed(self, request: Request, target: Target, members: Sequence[int]) -> Response:
-        limited = target.endpoint in ("usage", "organization_usage")
         try:
-            days = self.ranges.days_of(request.query, self.today(), limited=limited)
-            metric = metric_of(request.query) if limited else None
+            return self.answers.to(Question(request, target, members))
         except InvalidQueryError as error:
             return failure(400, ApiError(f"Invalid request parameters: {error}", 1183))
-        return Response(
-            result=lambda: _texts(
-                self.results.rows(target.endpoint, members, days.start, days.end, metric)
-            ),
-            cache_key=(target, days, metric),
-        )
-
-
-def _texts(rows: Iterator[Row | None]) -> Iterator[str | None]:
-    return (None if row is None else row.render() for row in rows)
 
 
 def _documented(response: Response, target: Target | None) -> Response:

@@ -1,6 +1,6 @@
 """The frame around every result: errors, messages, result and success."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, TypeAlias
 
 from attrs import field, frozen
@@ -57,7 +57,12 @@ class Layout:
     whitespace: Whitespace
 
     def pieces(
-        self, result: Texts | str, errors: tuple[ApiError, ...], *, success: bool
+        self,
+        result: Texts | str,
+        errors: tuple[ApiError, ...],
+        *,
+        success: bool,
+        result_info: Mapping[str, int] | None = None,
     ) -> Iterator[bytes]:
         """Write an envelope in pieces of about 64 KB.
 
@@ -66,8 +71,9 @@ class Layout:
                 among them is a chance to breathe: after many of them an empty piece is yielded.
             errors: Errors of the envelope.
             success: The member ``success``.
+            result_info: The member ``result_info``, behind the result; absent if None.
         """
-        head, tail = self._around(errors, success=success)
+        head, tail = self._around(errors, success=success, result_info=result_info)
         if isinstance(result, str):
             yield f"{head}{result}{tail}".encode()
         else:
@@ -86,16 +92,26 @@ class Layout:
         # An array without items has no line break inside.
         yield f"{head}[]{tail}" if empty else f"{closing}{tail}"
 
-    def _around(self, errors: tuple[ApiError, ...], *, success: bool) -> tuple[str, str]:
+    def _around(
+        self,
+        errors: tuple[ApiError, ...],
+        *,
+        success: bool,
+        result_info: Mapping[str, int] | None,
+    ) -> tuple[str, str]:
         nothing: Json = None if self.null_arrays else []
-        contents: dict[EnvelopeKey, Json] = {
+        contents: dict[str, Json] = {
             "errors": [error.fields() for error in errors] or nothing,
             "messages": nothing,
             "success": success,
+            "result_info": result_info,
         }
+        keys: list[str] = list(self.key_order)
+        if result_info is not None:
+            keys.insert(keys.index("result") + 1, "result_info")
         members = (
             (key, _MARK if key == "result" else json_text(contents[key], self.whitespace, 1))
-            for key in self.key_order
+            for key in keys
         )
         head, _, tail = object_text(members, self.whitespace, 0).partition(_MARK)
         return head, tail

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from cfbilling.sandbox.data.days import ONE_DAY, month_start
 
-__all__ = ["DayRange", "InvalidQueryError", "RangeRules", "metric_of"]
+__all__ = ["DayRange", "InvalidQueryError", "RangeRules", "given_dates", "metric_of"]
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _METRIC_LENGTH = 128
@@ -51,19 +51,32 @@ class RangeRules:
         Raises:
             InvalidQueryError: The vendor would refuse the query.
         """
-        if ("from" in query) != ("to" in query):
-            raise InvalidQueryError("from and to must be given together")
-        if "from" not in query:
+        dates = given_dates(query)
+        if dates is None:
             return DayRange(month_start(today), today + ONE_DAY)
-        start, last = _day(query["from"]), _day(query["to"])
-        if last < start:
-            raise InvalidQueryError("to must not be before from")
+        start, last = dates
         length = (last - start).days + (1 if self.counts_inclusively else 0)
         if limited and length > self.max_days:
             raise InvalidQueryError(f"the date range must not exceed {self.max_days} days")
         if self.to_inclusive and last < date.max:
             last += ONE_DAY
         return DayRange(start, last)
+
+
+def given_dates(query: Mapping[str, str]) -> tuple[date, date] | None:
+    """Return ``from`` and ``to`` of *query*, or None if it has neither.
+
+    Raises:
+        InvalidQueryError: One is missing, is no date, or they are the wrong way round.
+    """
+    if ("from" in query) != ("to" in query):
+        raise InvalidQueryError("from and to must be given together")
+    if "from" not in query:
+        return None
+    start, last = _day(query["from"]), _day(query["to"])
+    if last < start:
+        raise InvalidQueryError("to must not be before from")
+    return start, last
 
 
 def metric_of(query: Mapping[str, str]) -> str | None:

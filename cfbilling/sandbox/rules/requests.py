@@ -38,7 +38,7 @@ class Headers(Mapping[str, str]):
 
 @frozen
 class Request:
-    """One HTTP request, without its body.
+    """One HTTP request.
 
     Attributes:
         method: HTTP method.
@@ -46,6 +46,7 @@ class Request:
         query: Decoded query parameters.
         headers: Header fields.
         keep_alive: Whether the client wants to use the connection again.
+        body: Its body; None for one that is too long to be kept.
     """
 
     method: str
@@ -53,6 +54,7 @@ class Request:
     query: Mapping[str, str]
     headers: Headers
     keep_alive: bool
+    body: bytes | None = b""
 
 
 @frozen
@@ -63,12 +65,13 @@ class RequestFacts:
         method: HTTP method.
         path: Path with the base path, without the query.
         endpoint: Endpoint of the path; None for an unknown route.
-        scope_id: Id of the account or organization in the path.
+        scope_id: Id of the account or organization in the path; None if there is none.
         query: Decoded query parameters.
         headers: Header fields.
         credential: Name of the credential, as "token-0" or "key"; None without a valid one.
         received: Monotonic time of the sandbox's clock.
         status: Status of the response; None if the connection was reset before the status was sent.
+        body: Body of the request; empty if it was too long to be read.
     """
 
     method: str
@@ -80,3 +83,4 @@ class RequestFacts:
     credential: str | None
     received: float
     status: int | None
+    body: bytes = b""

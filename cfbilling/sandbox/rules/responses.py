@@ -1,6 +1,6 @@
 """What the sandbox is going to answer, before any byte of it is written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from attrs import frozen
 
@@ -18,6 +18,7 @@ class Response:
         headers: Header fields beside those that every response has, or in their place.
         retry_after: Seconds, or any text, for the ``Retry-After`` field.
         result: Function that makes the JSON text of the result, or the texts of its items.
+        result_info: What the envelope tells of the page that the result is; None for no page.
         errors: Errors in the envelope.
         success: The envelope's ``success``.
         page: Body of a response that is no envelope.
@@ -28,6 +29,7 @@ class Response:
     headers: tuple[tuple[str, str], ...] = ()
     retry_after: int | str | None = None
     result: Callable[[], Texts | str] = lambda: "null"
+    result_info: Mapping[str, int] | None = None
     errors: tuple[ApiError, ...] = ()
     success: bool = True
     page: bytes | None = None

@@ -3,51 +3,86 @@
 from collections.abc import Iterator, Sequence
 from datetime import date
 
+from cfbilling.sandbox.data.account_objects import account_object
 from cfbilling.sandbox.data.accounts import Accounts
+from cfbilling.sandbox.data.billable_metrics import billable_metrics
+from cfbilling.sandbox.data.billable_usage import BillableSettings, BillableUsage
+from cfbilling.sandbox.data.billing_credits import billing_credits
+from cfbilling.sandbox.data.billing_history import BillingHistories
+from cfbilling.sandbox.data.fixed_fees import fixed_fees
 from cfbilling.sandbox.data.identities import Identities
 from cfbilling.sandbox.data.json_text import Whitespace
 from cfbilling.sandbox.data.paygo import PaygoRecords
 from cfbilling.sandbox.data.profile import billing_profile
+from cfbilling.sandbox.data.restatements import Restatements
+from cfbilling.sandbox.data.subscriptions import Subscriptions
 from cfbilling.sandbox.data.template import Row, WireRecord
 from cfbilling.sandbox.data.usage import UsageRecords
 from cfbilling.sandbox.data.usage_fields import Revision
+from cfbilling.sandbox.data.usage_queries import UsageQueries
 from cfbilling.sandbox.rules.endpoints import Endpoint, Target
 
 __all__ = ["Results"]
 
 
 class Results:
-    """The result of each endpoint for each scope."""
+    """The result of each endpoint for each scope.
+
+    Attributes:
+        identities: Who there is.
+        restatements: What was restated.
+        subscriptions: Billing subscriptions of every account.
+        billable: Billable usage (version 1).
+        queries: Answers to queries of usage.
+        histories: Billing histories.
+    """
 
     def __init__(
         self,
         identities: Identities,
         *,
-        records_per_day: int,
         padding: int,
         revision: Revision,
+        billable: BillableSettings,
+        history_items: int,
+        history_ids: bool,
         whitespace: Whitespace,
     ) -> None:
-        self._identities = identities
-        accounts = Accounts(identities)
+        self.identities = identities
+        self.restatements = Restatements(identities)
+        self._accounts = accounts = Accounts(identities)
+        self._records_per_day = billable.records_per_day
+        self.histories = BillingHistories(identities, items=history_items, ids=history_ids)
+        self.subscriptions = Subscriptions(accounts)
         self._usage = UsageRecords(
             identities,
             accounts,
-            records_per_day=records_per_day,
+            self.restatements,
+            records_per_day=billable.records_per_day,
             padding=padding,
             revision=revision,
             whitespace=whitespace,
         )
+        self.queries = UsageQueries(identities, accounts, self._usage)
         self._paygo = PaygoRecords(
-            identities, accounts, records_per_day=records_per_day, whitespace=whitespace
+            identities,
+            accounts,
+            self.restatements,
+            records_per_day=billable.records_per_day,
+            whitespace=whitespace,
+        )
+        self.billable = BillableUsage(
+            identities, accounts, self.restatements, settings=billable, whitespace=whitespace
         )
 
     def members(self, target: Target) -> Sequence[int] | None:
         """Return the accounts of a scope, or None if the account does not exist."""
+        if target.scope_id is None:
+            return range(self.identities.accounts)
         if target.endpoint == "organization_usage":
-            organization = self._identities.organization_index(target.scope_id)
-            return () if organization is None else self._identities.members(organization)
-        account = self._identities.account_index(target.scope_id)
+            organization = self.identities.organization_index(target.scope_id)
+            return () if organization is None else self.identities.members(organization)
+        account = self.identities.account_index(target.scope_id)
         return None if account is None else (account,)
 
     def rows(
@@ -65,4 +100,20 @@ class Results:
 
     def profile(self, account: int) -> WireRecord:
         """Return the billing profile of an account."""
-        return billing_profile(self._identities, account)
+        return billing_profile(self.identities, account)
+
+    def metrics(self, account: int) -> Sequence[WireRecord]:
+        """Return the billable metrics of an account."""
+        return billable_metrics(self._accounts.account(account), self._records_per_day)
+
+    def credits(self, account: int) -> WireRecord:
+        """Return the billing credits of an account."""
+        return billing_credits(self.identities, account)
+
+    def fees(self, account: int) -> Sequence[WireRecord]:
+        """Return the subscriptions with a fixed fee of an account."""
+        return fixed_fees(self.identities, account)
+
+    def described(self, account: int) -> WireRecord:
+        """Return what the list of accounts tells of an account."""
+        return account_object(self.identities, self._accounts, account)

@@ -79,7 +79,12 @@ class Bodies:
     def _pieces(self, response: Response) -> Iterable[bytes]:
         if response.page is not None:
             return (response.page,)
-        return self.layout.pieces(response.result(), response.errors, success=response.success)
+        return self.layout.pieces(
+            response.result(),
+            response.errors,
+            success=response.success,
+            result_info=response.result_info,
+        )
 
 
 def _sliced(body: bytes) -> Iterator[bytes]:

@@ -3,15 +3,14 @@
 import asyncio
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from attrs import evolve
+
 from cfbilling.sandbox.rules.requests import Headers, Request
+from cfbilling.sandbox.server.body_reader import MalformedRequestError, read_body
 
 __all__ = ["MalformedRequestError", "parse_head", "read_request"]
 
 _END = b"\r\n\r\n"
-
-
-class MalformedRequestError(ValueError):
-    """Bytes that are no HTTP request."""
 
 
 async def read_request(reader: asyncio.StreamReader) -> Request | None:
@@ -21,14 +20,12 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
         MalformedRequestError: What came is no HTTP request.
     """
     try:
-        head = await reader.readuntil(_END)
-        request = parse_head(head)
-        await reader.readexactly(_body_length(request.headers))
+        request = parse_head(await reader.readuntil(_END))
+        return evolve(request, body=await read_body(reader, request.headers))
     except asyncio.IncompleteReadError:
         return None
     except asyncio.LimitOverrunError as error:
         raise MalformedRequestError("the header fields are too long") from error
-    return request
 
 
 def parse_head(head: bytes) -> Request:
@@ -61,10 +58,3 @@ def parse_head(head: bytes) -> Request:
 def _named(line: str) -> tuple[str, str]:
     name, value = line.split(":", 1)
     return name, value.strip()
-
-
-def _body_length(headers: Headers) -> int:
-    try:
-        return int(headers.get("content-length", "0"))
-    except ValueError as error:
-        raise MalformedRequestError("not a content length") from error
