@@ -6,16 +6,29 @@ import json
 import os
 import signal
 import sys
-from typing import get_args
+from collections.abc import Callable
+from typing import TypeAlias, get_args
 
+from cfbilling.sandbox.data.billable_fields import SubscriptionIds
+from cfbilling.sandbox.data.charge_periods import ChargePeriodEnd
 from cfbilling.sandbox.data.json_text import Whitespace
-from cfbilling.sandbox.data.usage_fields import Revision
+from cfbilling.sandbox.data.usage_fields import NullCosts, Revision
+from cfbilling.sandbox.rules.admission import Kind
+from cfbilling.sandbox.rules.anchored_ranges import (
+    AnchorsOf,
+    DefaultCycles,
+    FirstCycle,
+    TwoAnchors,
+)
+from cfbilling.sandbox.rules.usage_queries import FilterName
 from cfbilling.sandbox.sandbox import Sandbox
 from cfbilling.sandbox.server.compression import Compression
 
 __all__ = ["main", "parser", "serve"]
 
 _SHOWN_ACCOUNTS = 100
+
+_Add: TypeAlias = Callable[..., argparse.Action]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,6 +47,8 @@ def parser() -> argparse.ArgumentParser:
     add("--records-per-day", type=int, default=12, help="records of each account on each day")
     add("--padding", type=int, default=0, help="additional characters in each record")
     add("--revision", choices=get_args(Revision), default="seed", help="shape of usage records")
+    add("--null-costs", choices=get_args(NullCosts), default="keep", help="costs of usage")
+    add("--history-items", type=int, default=120, help="items in each billing history")
     add("--whitespace", choices=get_args(Whitespace), default="compact", help="JSON style")
     add("--quota", type=int, default=1200, help="requests in a window; 0 to count nothing")
     add("--window", type=float, default=300, help="seconds of a window")
@@ -44,8 +59,40 @@ def parser() -> argparse.ArgumentParser:
     add("--gzip-level", type=int, default=6, help="effort of gzip and deflate")
     add("--zstd-window-log", type=int, help="logarithm of the window of zstd")
     add("--cache-bodies", action="store_true", help="remember and replay each body")
+    _add_version_1(add)
+    _add_admission(add)
     add("--until-stdin-closes", action="store_true", help="stop when standard input ends")
     return parser
+
+
+def _add_version_1(add: _Add) -> None:
+    switch = argparse.BooleanOptionalAction
+    add("--idle-days", type=float, default=0.0, help="fraction of days without billable usage")
+    choices = get_args(SubscriptionIds)
+    add("--subscription-ids", choices=choices, default="some", help="records that tell theirs")
+    choices = get_args(ChargePeriodEnd)
+    add("--charge-period-end", choices=choices, default="exclusive", help="how an end is written")
+    add("--v1-to-inclusive", action=switch, default=True, help="`to` belongs to billable usage")
+    choices = get_args(TwoAnchors)
+    add("--two-anchors", choices=choices, default="empty", help="what a range with two gives")
+    choices = get_args(AnchorsOf)
+    add("--anchors-of", choices=choices, default="subscriptions", help="whose anchors count")
+    add("--leading-days", action=switch, default=True, help="give days before the first anchor")
+    choices = get_args(FirstCycle)
+    add("--first-cycle", choices=choices, default="anchor", help="where the first one begins")
+    cycles = get_args(DefaultCycles)
+    add("--v1-default-cycles", type=int, choices=cycles, default=2, help="cycles without dates")
+
+
+def _add_admission(add: _Add) -> None:
+    switch = argparse.BooleanOptionalAction
+    add("--kind", choices=get_args(Kind), default="both", help="versions that accounts may use")
+    add("--restricted-status", type=int, default=403, help="status for who is not let in")
+    add("--old-names", action=switch, default=True, help="the paygo endpoints are still there")
+    names = get_args(FilterName)
+    add("--filter-name", choices=names, default=names[0], help="filter of queries by metrics")
+    add("--result-info", action=switch, default=True, help="pages tell how many items there are")
+    add("--history-ids", action=switch, default=True, help="all items of the history have ids")
 
 
 async def serve(arguments: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from cfbilling.sandbox.data.billable_usage import BillableSettings
 from cfbilling.sandbox.data.charge_periods import ChargePeriodEnd
 from cfbilling.sandbox.data.identities import Identities
 from cfbilling.sandbox.data.json_text import Whitespace
-from cfbilling.sandbox.data.usage_fields import Revision
+from cfbilling.sandbox.data.usage_fields import NullCosts, Revision
 from cfbilling.sandbox.rules.access import Access
 from cfbilling.sandbox.rules.admission import Admission, Kind
 from cfbilling.sandbox.rules.anchored_ranges import (
@@ -58,6 +58,8 @@ class Sandbox(Controls):
         records_per_day: Usage and paygo records of each account on each day.
         padding: Additional characters in each charge description.
         revision: Published shape of usage records.
+        null_costs: Whether usage has its costs, prices and currency, lacks them, or has null there;
+            queries by POST have costs in any case.
         key_order: Order of the members of an envelope.
         null_arrays: Whether an empty ``errors`` or ``messages`` is sent as null.
         whitespace: Whether JSON is indented.
@@ -117,6 +119,7 @@ class Sandbox(Controls):
         records_per_day: int = 12,
         padding: int = 0,
         revision: Revision = "seed",
+        null_costs: NullCosts = "keep",
         key_order: Sequence[EnvelopeKey] = _KEY_ORDER,
         null_arrays: bool = False,
         whitespace: Whitespace = "compact",
@@ -166,6 +169,7 @@ class Sandbox(Controls):
             identities,
             padding=padding,
             revision=revision,
+            null_costs=null_costs,
             billable=BillableSettings(
                 records_per_day=records_per_day,
                 idle_days=idle_days,

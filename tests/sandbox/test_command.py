@@ -1,3 +1,4 @@
+import inspect
 import json
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from cfbilling.sandbox import Sandbox
 from cfbilling.sandbox.__main__ import parser
 
 COMMAND = (sys.executable, "-m", "cfbilling.sandbox")
@@ -54,3 +56,23 @@ def test_the_command_describes_every_setting() -> None:
     """The help names each option with its purpose."""
     assert "--records-per-day" in parser().format_help()
     assert all(action.help for action in parser()._actions)
+
+
+def test_the_command_defaults_to_the_defaults() -> None:
+    """Each option that is a setting of the sandbox has the same default as the setting."""
+    settings = inspect.signature(Sandbox).parameters
+    options = vars(parser().parse_args([]))
+    options.pop("until_stdin_closes")
+    assert options == {name: settings[name].default for name in options}
+
+
+def test_the_command_knows_the_settings_of_version_1() -> None:
+    """What can be set about billable usage can be set from the command line."""
+    given = ["--two-anchors", "last", "--no-leading-days", "--v1-default-cycles", "1"]
+    options = parser().parse_args([*given, "--kind", "self_serve", "--no-old-names"])
+    assert (options.two_anchors, options.leading_days, options.v1_default_cycles) == (
+        "last",
+        False,
+        1,
+    )
+    assert (options.kind, options.old_names) == ("self_serve", False)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Literal, TypeAlias
 
 __all__ = ["Json", "Whitespace", "array_marks", "json_text", "object_text"]
@@ -25,7 +26,7 @@ def json_text(
         ascii_only: Whether to escape every character beyond ASCII.
     """
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=ascii_only)
+        return encode_basestring_ascii(value) if ascii_only else encode_basestring(value)
     if isinstance(value, bool) or value is None:
         return json.dumps(value)
     if isinstance(value, Decimal | int):
@@ -47,7 +48,9 @@ def object_text(members: Iterable[tuple[str, str]], whitespace: Whitespace, dept
     """Write an object whose members are JSON text already."""
     inner, outer = _breaks(whitespace, depth)
     colon = ":" if whitespace == "compact" else ": "
-    body = f",{inner}".join(f"{json.dumps(name)}{colon}{text}" for name, text in members)
+    body = f",{inner}".join(
+        f"{encode_basestring_ascii(name)}{colon}{text}" for name, text in members
+    )
     return f"{{{inner}{body}{outer}}}" if body else "{}"
 
 

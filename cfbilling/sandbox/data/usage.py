@@ -14,7 +14,7 @@ from cfbilling.sandbox.data.identities import Identities
 from cfbilling.sandbox.data.json_text import Whitespace, json_text
 from cfbilling.sandbox.data.restatements import Draw, Restatements
 from cfbilling.sandbox.data.template import RECORD_DEPTH, Row, Template
-from cfbilling.sandbox.data.usage_fields import Revision, Shape, Slot, usage_fields
+from cfbilling.sandbox.data.usage_fields import NullCosts, Revision, Shape, Slot, usage_fields
 
 __all__ = ["UsageRecords"]
 
@@ -44,6 +44,7 @@ class UsageRecords:
         records_per_day: int,
         padding: int,
         revision: Revision,
+        null_costs: NullCosts,
         whitespace: Whitespace,
     ) -> None:
         self._identities = identities
@@ -54,6 +55,7 @@ class UsageRecords:
         self._usual = tuple(map(Draw, range(records_per_day)))
         self._padding = padding
         self._revision: Revision = revision
+        self._null_costs: NullCosts = null_costs
         self._whitespace: Whitespace = whitespace
         # Bounded by the catalogue, whatever the number of accounts.
         self._template = lru_cache(maxsize=None)(self._derive_template)
@@ -146,7 +148,14 @@ class UsageRecords:
         return priced, *self._amounts.costs(metric, priced, bits >> 90, free=free)
 
     def _derive_template(self, number: int, variant: int, shape: Shape) -> Template:
-        fields = usage_fields(METRICS[number], variant, shape, self._revision, self._padding)
+        fields = usage_fields(
+            METRICS[number],
+            variant,
+            shape,
+            revision=self._revision,
+            padding=self._padding,
+            null_costs=self._null_costs,
+        )
         ascii_only = variant % 4 == 1
         return Template.of(
             [

@@ -6,10 +6,12 @@ from typing import Literal, TypeAlias
 
 from cfbilling.sandbox.data.catalogue import DESCRIPTION_ENDINGS, REGIONS, Metric
 from cfbilling.sandbox.data.json_text import Json
+from cfbilling.sandbox.data.product_families import family_id
 
-__all__ = ["Fields", "Revision", "Shape", "Slot", "usage_fields"]
+__all__ = ["Fields", "NullCosts", "Revision", "Shape", "Slot", "usage_fields"]
 
-Revision = Literal["seed", "later"]
+Revision = Literal["seed", "later", "current"]
+NullCosts = Literal["keep", "absent", "null"]
 
 
 class Slot(IntEnum):
@@ -46,26 +48,73 @@ class Shape(IntEnum):
 
 Fields: TypeAlias = Mapping[str, "Json | Slot"]
 
+_NO_LONGER_REQUIRED = ("BillingAccountId", "BillingAccountName", "x_BillableMetricName")
+_COSTS = (
+    "BilledCost",
+    "BillingCurrency",
+    "ContractedCost",
+    "ContractedUnitPrice",
+    "EffectiveCost",
+    "ListCost",
+    "ListUnitPrice",
+    "PricingQuantity",
+    "PricingUnit",
+)
 # One variant in eight lacks what the later revision no longer requires.
 _LAX_VARIANT = 3
 
 
 def usage_fields(
-    metric: Metric, variant: int, shape: Shape, revision: Revision, padding: int
+    metric: Metric,
+    variant: int,
+    shape: Shape,
+    *,
+    revision: Revision,
+    padding: int,
+    null_costs: NullCosts,
 ) -> Fields:
-    """Return what a record of this kind has, constants and slots, in the order of the wire."""
+    """Return what a record of this kind has, constants and slots, in the order of the wire.
+
+    Args:
+        metric: The metric.
+        variant: Habits of the record.
+        shape: Which groups of optional fields it has.
+        revision: Published shape of records.
+        padding: Additional characters in the description.
+        null_costs: Whether costs, prices and the currency are left as they are, absent or null.
+    """
     required = _required(metric, variant, padding)
-    if revision == "later":
+    if revision != "seed":
         required["x_BillableMetricId"] = metric.id
-        if variant == _LAX_VARIANT or shape is Shape.BARE:
-            for name in ("BillingAccountId", "BillingAccountName", "x_BillableMetricName"):
+        lax = metric.of_contract if revision == "current" else variant == _LAX_VARIANT
+        if lax or shape is Shape.BARE:
+            for name in _NO_LONGER_REQUIRED:
                 del required[name]
     if shape is Shape.BARE:
         return required
     optional = {**_identity(metric, variant, revision), **_place(variant)}
     if shape is Shape.NULLED:
         optional = {name: None for name in optional if name != "x_BillableMetricId"}
-    return {**required, **_costs(metric, shape), **optional}
+    costs = _without_costs(_costs(metric, shape), null_costs)
+    fields = {**required, **costs, **optional}
+    return _current(fields, metric) if revision == "current" else fields
+
+
+def _without_costs(costs: Fields, null_costs: NullCosts) -> Fields:
+    if null_costs == "keep":
+        return costs
+    # The period and the class of a charge are no costs.
+    kept = {name: value for name, value in costs.items() if name not in _COSTS}
+    return kept if null_costs == "absent" else {**dict.fromkeys(_COSTS), **kept}
+
+
+def _current(fields: Fields, metric: Metric) -> Fields:
+    # Tags come only where records are told apart by them, and a contract has no zone.
+    dropped = {"Tags", *(("x_ZoneId", "x_ZoneName") if metric.of_contract else ())}
+    current = {name: value for name, value in fields.items() if name not in dropped}
+    if current.get("x_ProductFamilyId") is not None:
+        current["x_ProductFamilyId"] = family_id(metric.family)
+    return current
 
 
 def _required(metric: Metric, variant: int, padding: int) -> dict[str, "Json | Slot"]:
@@ -128,7 +177,7 @@ def _identity(metric: Metric, variant: int, revision: Revision) -> Fields:
         fields |= {"SubAccountId": Slot.SUBSCRIPTION_ID, "SubAccountName": Slot.SUBSCRIPTION_NAME}
     if variant:
         fields |= {"x_BillableMetricId": metric.id, "x_ProductFamilyName": metric.family}
-    if revision == "later":
+    if revision != "seed":
         fields |= {
             "x_ProductCategoryName": metric.category,
             "x_ProductFamilyId": metric.family.lower().replace(" ", "_"),

@@ -18,7 +18,7 @@ from cfbilling.sandbox.data.restatements import Restatements
 from cfbilling.sandbox.data.subscriptions import Subscriptions
 from cfbilling.sandbox.data.template import Row, WireRecord
 from cfbilling.sandbox.data.usage import UsageRecords
-from cfbilling.sandbox.data.usage_fields import Revision
+from cfbilling.sandbox.data.usage_fields import NullCosts, Revision
 from cfbilling.sandbox.data.usage_queries import UsageQueries
 from cfbilling.sandbox.rules.endpoints import Endpoint, Target
 
@@ -43,6 +43,7 @@ class Results:
         *,
         padding: int,
         revision: Revision,
+        null_costs: NullCosts,
         billable: BillableSettings,
         history_items: int,
         history_ids: bool,
@@ -61,6 +62,7 @@ class Results:
             records_per_day=billable.records_per_day,
             padding=padding,
             revision=revision,
+            null_costs=null_costs,
             whitespace=whitespace,
         )
         self.queries = UsageQueries(identities, accounts, self._usage)
