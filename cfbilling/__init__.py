@@ -4,6 +4,7 @@ from cfbilling._version import __version__
 from cfbilling.chunk import DateChunk
 from cfbilling.client import BillingClient
 from cfbilling.credentials import ApiKey, ApiToken, Credentials, credentials_from_env
+from cfbilling.cycles import BillingCycles, BillingSubscription
 from cfbilling.errors import (
     AccountFailure,
     ApiError,
@@ -14,6 +15,7 @@ from cfbilling.errors import (
     ErrorDetail,
     FanOutError,
     InvalidRequest,
+    NotCovered,
     NotFound,
     PermissionDenied,
     RateLimited,
@@ -21,23 +23,46 @@ from cfbilling.errors import (
     ServerError,
     TransportError,
 )
+from cfbilling.filters import GroupBy, UsageFilter
+from cfbilling.focus import SERVICE_CATEGORIES, FocusRecord
 from cfbilling.options import Clock, RetryPolicy, Timeouts
 from cfbilling.progress import Stats
 from cfbilling.protocol.headers import Quota, QuotaPolicy
 from cfbilling.protocol.splitter import split_range
-from cfbilling.records import BillingProfile, Column, PaygoRecord, Record, UsageRecord
+from cfbilling.records import (
+    Account,
+    BillableMetric,
+    BillableUsageRecord,
+    BillingCredits,
+    BillingHistoryItem,
+    BillingProfile,
+    Column,
+    NamedId,
+    PaygoRecord,
+    Record,
+    Subscription,
+    UsageRecord,
+)
 from cfbilling.streams.fan_out import FanOutStream
 from cfbilling.streams.record_stream import RecordStream
 
 __all__ = [
+    "SERVICE_CATEGORIES",
+    "Account",
     "AccountFailure",
     "ApiError",
     "ApiKey",
     "ApiToken",
     "AuthenticationError",
+    "BillableMetric",
+    "BillableUsageRecord",
     "BillingClient",
+    "BillingCredits",
+    "BillingCycles",
     "BillingError",
+    "BillingHistoryItem",
     "BillingProfile",
+    "BillingSubscription",
     "Clock",
     "Column",
     "ConfigurationError",
@@ -47,7 +72,11 @@ __all__ = [
     "ErrorDetail",
     "FanOutError",
     "FanOutStream",
+    "FocusRecord",
+    "GroupBy",
     "InvalidRequest",
+    "NamedId",
+    "NotCovered",
     "NotFound",
     "PaygoRecord",
     "PermissionDenied",
@@ -60,8 +89,10 @@ __all__ = [
     "RetryPolicy",
     "ServerError",
     "Stats",
+    "Subscription",
     "Timeouts",
     "TransportError",
+    "UsageFilter",
     "UsageRecord",
     "__version__",
     "credentials_from_env",

@@ -43,12 +43,12 @@ class DateChunk:
         """``end`` as an instant, UTC."""
         return _instant(self.end)
 
-    @property
+    @cached_property
     def first_day(self) -> date:
         """The UTC day that holds ``start``: what goes on the wire as ``from``."""
         return self.lower.date()
 
-    @property
+    @cached_property
     def day_after(self) -> date:
         """The first UTC day wholly outside: what goes on the wire as ``to``."""
         upper = self.upper

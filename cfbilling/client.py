@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, get_args, overload
 
@@ -11,27 +11,52 @@ import aiohttp
 
 from cfbilling._concurrency import Turns
 from cfbilling._version import __version__
+from cfbilling.chunk import DateChunk
 from cfbilling.credentials import ApiKey, ApiToken, Credentials, credentials_from_env
+from cfbilling.cycles import BillingCycles
 from cfbilling.errors import AccountFailure, ConfigurationError
 from cfbilling.events import LoggingObserver, Observer, Observers
+from cfbilling.filters import GroupBy, UsageFilter
+from cfbilling.focus import SERVICE_CATEGORIES, FocusRecord, ServiceCategories
 from cfbilling.options import Clock, Limits, RetryPolicy, Timeouts
 from cfbilling.progress import Stats
 from cfbilling.protocol.endpoints import (
+    ACCOUNTS,
+    BILLABLE_METRICS,
+    BILLABLE_USAGE,
+    BILLING_CREDITS,
+    BILLING_CYCLES,
+    BILLING_HISTORY,
     BILLING_PROFILE,
+    COSTS,
     ENDPOINTS,
     ORGANIZATION_USAGE,
     PAYGO_USAGE,
     PAYGO_USAGE_BETA,
+    SUBSCRIPTIONS,
     USAGE,
+    USAGE_QUERY,
     Endpoint,
 )
 from cfbilling.protocol.headers import Quota, QuotaPolicy
 from cfbilling.protocol.plan import Planner
-from cfbilling.protocol.requests import Query
-from cfbilling.protocol.splitter import Moment, requested_range
-from cfbilling.records import BillingProfile, ChargeRecord, PaygoRecord, UsageRecord
-from cfbilling.streams.delivery import Pipeline
+from cfbilling.protocol.requests import Query, Source, checked_groups
+from cfbilling.protocol.splitter import Moment, month_to_date, requested_range
+from cfbilling.records import (
+    Account,
+    BillableMetric,
+    BillableUsageRecord,
+    BillingCredits,
+    BillingHistoryItem,
+    BillingProfile,
+    ChargeRecord,
+    PaygoRecord,
+    Record,
+    Subscription,
+    UsageRecord,
+)
 from cfbilling.streams.fan_out import Accounts, FanOut, FanOutStream, OnError
+from cfbilling.streams.pipeline import Pipeline
 from cfbilling.streams.record_stream import RecordStream
 from cfbilling.transport.fetcher import Fetcher
 from cfbilling.transport.receiver import Receiver
@@ -39,10 +64,14 @@ from cfbilling.transport.session import HttpSession, checked_base_url
 
 __all__ = ["BillingClient"]
 
-R = TypeVar("R", bound=ChargeRecord)
+R = TypeVar("R", bound=Record)
+C = TypeVar("C", bound=ChargeRecord)
 
 UsageEndpoint = Literal["usage", "organization_usage"]
 PaygoEndpoint = Literal["paygo_usage", "paygo_usage_beta"]
+ChargeEndpoint = Literal[
+    "usage", "organization_usage", "billable_usage", "costs", "paygo_usage", "paygo_usage_beta"
+]
 
 _BASE_URL = "https://api.cloudflare.com/client/v4"
 
@@ -70,6 +99,8 @@ class BillingClient:
         slice_bytes: The bytes of a body that are decoded between two turns of the event loop.
         assumed_quota: The quota of a credential until the service tells it: 1,200 requests in 300
             seconds, as documented.
+        service_categories: FOCUS's ServiceCategory by the first words of a service's name, in
+            place of `SERVICE_CATEGORIES`.
         clock: The clock that dates and waits; for tests.
 
     Attributes:
@@ -95,6 +126,7 @@ class BillingClient:
         spool_bytes: int = Limits().spool_bytes,
         slice_bytes: int = Limits().slice_bytes,
         assumed_quota: QuotaPolicy = QuotaPolicy(),  # noqa: B008 - frozen
+        service_categories: ServiceCategories = SERVICE_CATEGORIES,
         clock: Clock = Clock(),  # noqa: B008 - frozen
     ) -> None:
         self._credentials = credentials_from_env() if credentials is None else credentials
@@ -119,6 +151,7 @@ class BillingClient:
         self._retry = retry
         self._clock = clock
         self._assumed_quota = assumed_quota
+        self._categories = _checked_categories(service_categories)
         self.stats = Stats()
         observers = () if observer is None else (observer,)
         self._observer = Observers(self.stats, LoggingObserver(), *observers)
@@ -152,7 +185,14 @@ class BillingClient:
             clock=self._clock,
             assumed_quota=self._assumed_quota,
         )
-        self._pipeline = Pipeline(fetcher, self._planner, turns, self._observer)
+        self._pipeline = Pipeline(
+            fetcher,
+            self._planner,
+            turns,
+            self._observer,
+            self._clock,
+            categories=self._categories,
+        )
         return self
 
     async def __aexit__(
@@ -209,8 +249,7 @@ class BillingClient:
             TransportError: If no whole answer came, with all retries.
             DecodeError: If the answer is no profile.
         """
-        request = Query(BILLING_PROFILE).about(account_id)
-        return await self._opened().deliver(request, self._credentials).one()
+        return await self._object(BILLING_PROFILE, account_id)
 
     def usage(
         self,
@@ -219,18 +258,25 @@ class BillingClient:
         end: Moment | None = None,
         *,
         metric: str | None = None,
+        cost: bool = False,
+        filter_by: UsageFilter | None = None,
+        group_by: Iterable[GroupBy] = (),
     ) -> RecordStream[UsageRecord]:
         """Stream an account's usage, one record for each billable metric and UTC day.
 
         Vendor's document: Get Account Usage (Version 2, Alpha, Restricted),
-        ``GET /accounts/{id}/billable/usage``.
+        ``GET /accounts/{id}/billable/usage``; with ``cost``, ``filter_by`` or ``group_by`` the
+        query at the same path, ``POST /accounts/{id}/billable/usage``, which only reads as well.
 
         Args:
             account_id: 32 lower-case hexadecimal digits.
             start: The first moment inside: a date (midnight UTC), an aware datetime or ISO 8601
                 text. Without it, the service gives the current month through today.
             end: The first moment outside, of the same kind; by default, the end of today (UTC).
-            metric: The one billable metric wanted, at most 128 characters.
+            metric: The one billable metric wanted, at most 128 characters; not with the next three.
+            cost: Whether the records have costs and prices: without it, they have none today.
+            filter_by: What the usage has to be about.
+            group_by: At most two tags or dimensions that each record is split by.
 
         Returns:
             The records whose charge period starts in ``[start, end)``.
@@ -240,7 +286,10 @@ class BillingClient:
                 not entered. All else is raised while iterating: `ApiError`, `TransportError`,
                 `DecodeError`, `ResponseTooLarge`.
         """
-        return self._stream(USAGE, account_id, start, end, metric=metric)
+        query = self._usage_query(
+            USAGE, start, end, metric=metric, cost=cost, filter_by=filter_by, group_by=group_by
+        )
+        return self._deliver(query, account_id)
 
     def organization_usage(
         self,
@@ -313,6 +362,153 @@ class BillingClient:
         """
         return self._stream(PAYGO_USAGE_BETA, account_id, start, end)
 
+    def billable_usage(
+        self, account_id: str, start: Moment | None = None, end: Moment | None = None
+    ) -> RecordStream[BillableUsageRecord]:
+        """Stream a self-serve account's usage beyond its plan, with costs: version 1.
+
+        One row for each service, zone and UTC day, asked for by billing cycles, whatever the
+        range; of today only what has been processed. Fixed fees are in `subscriptions`.
+
+        Vendor's document: Get PayGo Account Billable Usage (Version 1),
+        ``GET /accounts/{id}/billable-usage``.
+
+        Args:
+            account_id: 32 lower-case hexadecimal digits.
+            start: As in `usage`; without it, the current billing cycle through today.
+            end: As in `usage`. Days to come are not asked for.
+
+        Returns:
+            The records whose charge period starts in ``[start, end)``.
+
+        Raises:
+            ConfigurationError: As in `usage`, and the rest while iterating as there. `NotCovered`
+                where the account is not billed by version 1.
+        """
+        return self._stream(BILLABLE_USAGE, account_id, start, end)
+
+    def costs(
+        self,
+        account_id: str,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        *,
+        source: Source = "auto",
+    ) -> RecordStream[FocusRecord]:
+        """Stream what an account's usage cost, as FOCUS rows, whichever version lets it in.
+
+        Args:
+            account_id: 32 lower-case hexadecimal digits.
+            start: As in `usage`; without it, the current month (UTC) through today.
+            end: As in `usage`.
+            source: ``"v2"`` for the cost query of contracts, ``"v1"`` for the billable usage of
+                self-serve accounts, ``"auto"`` for the first of them that does not answer 403 or
+                404; that is remembered for the account.
+
+        Returns:
+            The rows whose charge period starts in ``[start, end)``; ``x_source`` says whose.
+
+        Raises:
+            ConfigurationError: As in `usage`, and the rest while iterating as there. Where both
+                versions refuse, the error tells what each of them said.
+        """
+        return self._deliver(self._cost_query(start, end, source), account_id)
+
+    async def billing_cycles(self, account_id: str) -> BillingCycles:
+        """Return whether version 1 covers an account, and its billing cycles.
+
+        Vendor's document: ``GET /accounts/{id}/billable-usage/info``.
+
+        Args:
+            account_id: 32 lower-case hexadecimal digits.
+
+        Raises:
+            ConfigurationError: For an id that is none, or a client that is not entered.
+            ApiError: If the service refuses.
+            TransportError: If no whole answer came, with all retries.
+            DecodeError: If the answer is not what is documented.
+        """
+        return await self._object(BILLING_CYCLES, account_id)
+
+    async def billing_credits(self, account_id: str) -> BillingCredits:
+        """Return an account's credits, in cents of their currency.
+
+        Vendor's document: ``GET /accounts/{id}/billing/credits``.
+
+        Args:
+            account_id: 32 lower-case hexadecimal digits.
+
+        Raises:
+            ConfigurationError: For an id that is none, or a client that is not entered.
+            ApiError: If the service refuses.
+            TransportError: If no whole answer came, with all retries.
+            DecodeError: If the answer is not what is documented.
+        """
+        return await self._object(BILLING_CREDITS, account_id)
+
+    async def billable_metrics(
+        self, account_id: str, start: Moment | None = None, end: Moment | None = None
+    ) -> list[BillableMetric]:
+        """Return the metrics that an account's contract bills, each once; no contract has none.
+
+        Vendor's document: ``GET /accounts/{id}/billable/usage/billable-metrics``.
+
+        Args:
+            account_id: 32 lower-case hexadecimal digits.
+            start: As in `usage`.
+            end: As in `usage`.
+
+        Raises:
+            ConfigurationError: For an argument that cannot be right, or a client that is not
+                entered.
+            ApiError: If the service refuses.
+            TransportError: If no whole answer came, with all retries.
+            DecodeError: If the answer is not what is documented.
+        """
+        metrics = await self._stream(BILLABLE_METRICS, account_id, start, end).collect()
+        # A longer range comes in chunks, and most metrics are in all of them.
+        return list(dict.fromkeys(metrics))
+
+    def billing_history(
+        self, account_id: str, *, status: str | None = None
+    ) -> RecordStream[BillingHistoryItem]:
+        """Stream an account's invoices, payments and refunds, the newest first.
+
+        Vendor's document: ``GET /accounts/{id}/billing/history``.
+
+        Args:
+            account_id: 32 lower-case hexadecimal digits.
+            status: The one status wanted, at most 128 characters.
+
+        Raises:
+            ConfigurationError: As in `usage`, and the rest while iterating as there.
+        """
+        return self._deliver(Query(BILLING_HISTORY, status=status), account_id)
+
+    def subscriptions(self, account_id: str) -> RecordStream[Subscription]:
+        """Stream an account's subscriptions: fixed fees, which are in no record of usage.
+
+        Vendor's document: List Subscriptions, ``GET /accounts/{id}/subscriptions``.
+
+        Args:
+            account_id: 32 lower-case hexadecimal digits.
+
+        Raises:
+            ConfigurationError: As in `usage`, and the rest while iterating as there.
+        """
+        return self._deliver(Query(SUBSCRIPTIONS), account_id)
+
+    def accounts(self) -> RecordStream[Account]:
+        """Stream the accounts that the credential sees; `fan_out` takes them as they come.
+
+        Vendor's document: List Accounts, ``GET /accounts``.
+
+        Raises:
+            ConfigurationError: If the client is not entered; the rest while iterating as in
+                `usage`.
+        """
+        return self._deliver(Query(ACCOUNTS), None)
+
     @overload
     def fan_out(
         self,
@@ -321,6 +517,9 @@ class BillingClient:
         end: Moment | None = None,
         *,
         metric: str | None = None,
+        cost: bool = False,
+        filter_by: UsageFilter | None = None,
+        group_by: Iterable[GroupBy] = (),
         endpoint: UsageEndpoint = "usage",
         on_error: Literal["defer", "raise"] = "defer",
     ) -> FanOutStream[tuple[str, UsageRecord], tuple[str, list[UsageRecord]]]: ...
@@ -332,10 +531,60 @@ class BillingClient:
         end: Moment | None = None,
         *,
         metric: str | None = None,
+        cost: bool = False,
+        filter_by: UsageFilter | None = None,
+        group_by: Iterable[GroupBy] = (),
         endpoint: UsageEndpoint = "usage",
         on_error: Literal["yield"],
     ) -> FanOutStream[
         tuple[str, UsageRecord] | AccountFailure, tuple[str, list[UsageRecord]] | AccountFailure
+    ]: ...
+    @overload
+    def fan_out(
+        self,
+        accounts: Accounts,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        *,
+        endpoint: Literal["billable_usage"],
+        on_error: Literal["defer", "raise"] = "defer",
+    ) -> FanOutStream[tuple[str, BillableUsageRecord], tuple[str, list[BillableUsageRecord]]]: ...
+    @overload
+    def fan_out(
+        self,
+        accounts: Accounts,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        *,
+        endpoint: Literal["billable_usage"],
+        on_error: Literal["yield"],
+    ) -> FanOutStream[
+        tuple[str, BillableUsageRecord] | AccountFailure,
+        tuple[str, list[BillableUsageRecord]] | AccountFailure,
+    ]: ...
+    @overload
+    def fan_out(
+        self,
+        accounts: Accounts,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        *,
+        endpoint: Literal["costs"],
+        source: Source = "auto",
+        on_error: Literal["defer", "raise"] = "defer",
+    ) -> FanOutStream[tuple[str, FocusRecord], tuple[str, list[FocusRecord]]]: ...
+    @overload
+    def fan_out(
+        self,
+        accounts: Accounts,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        *,
+        endpoint: Literal["costs"],
+        source: Source = "auto",
+        on_error: Literal["yield"],
+    ) -> FanOutStream[
+        tuple[str, FocusRecord] | AccountFailure, tuple[str, list[FocusRecord]] | AccountFailure
     ]: ...
     @overload
     def fan_out(
@@ -366,7 +615,11 @@ class BillingClient:
         end: Moment | None = None,
         *,
         metric: str | None = None,
-        endpoint: UsageEndpoint | PaygoEndpoint = "usage",
+        cost: bool = False,
+        filter_by: UsageFilter | None = None,
+        group_by: Iterable[GroupBy] = (),
+        endpoint: ChargeEndpoint = "usage",
+        source: Source = "auto",
         on_error: OnError = "defer",
     ) -> FanOutStream[Any, Any]:
         """Stream the records of many accounts, ``concurrency`` of them at once.
@@ -376,13 +629,18 @@ class BillingClient:
         same credential.
 
         Args:
-            accounts: An iterable or async iterable of ids, taken one by one as they are needed, or
-                a mapping from id to its own credentials. Ids of organizations for
+            accounts: An iterable or async iterable of ids, or of what has an ``id``, such as
+                ``client.accounts()``, taken one by one as they are needed; or a mapping from id
+                to its own credentials. Ids of organizations for
                 ``endpoint="organization_usage"``.
-            start: As in `usage`.
+            start: As in the endpoint's own method.
             end: As in `usage`.
-            metric: As in `usage`; the paygo endpoints take none.
+            metric: As in `usage`; only the two usage endpoints take it.
+            cost: As in `usage`, which alone takes it.
+            filter_by: As in `usage`, which alone takes it.
+            group_by: As in `usage`, which alone takes it.
             endpoint: The endpoint's name.
+            source: As in `costs`, which alone takes it.
             on_error: ``"defer"``: when all others are done, a `FanOutError` names each account
                 that failed, with its error. ``"raise"``: the first error ends all. ``"yield"``: an
                 `AccountFailure` comes in place of what is missing, and nothing is raised.
@@ -394,14 +652,24 @@ class BillingClient:
             ConfigurationError: At once, for an argument that cannot be right or a client that is
                 not entered. An account id that cannot be right is a failure of that account.
         """
-        row = ENDPOINTS.get(endpoint) if isinstance(endpoint, str) else None
-        if row is None or not issubclass(row.record_type, ChargeRecord):
+        if not isinstance(endpoint, str) or endpoint not in get_args(ChargeEndpoint):
             raise ConfigurationError("endpoint must be the name of one that yields records")
         if on_error not in get_args(OnError):
             raise ConfigurationError("on_error must be 'defer', 'raise' or 'yield'")
         if isinstance(accounts, str) or not isinstance(accounts, Iterable | AsyncIterable):
             raise ConfigurationError("accounts must be an iterable of ids")
-        query = self._query(row, start, end, metric)
+        if endpoint == COSTS.name:
+            query: Query[Any] = self._cost_query(start, end, source)
+        else:
+            query = self._usage_query(
+                ENDPOINTS[endpoint],
+                start,
+                end,
+                metric=metric,
+                cost=cost,
+                filter_by=filter_by,
+                group_by=group_by,
+            )
         return FanOutStream(
             FanOut(
                 self._opened(),
@@ -413,6 +681,10 @@ class BillingClient:
             )
         )
 
+    async def _object(self, endpoint: Endpoint[R], scope_id: str) -> R:
+        request = Query(endpoint).about(scope_id)
+        return await self._opened().deliver(request, self._credentials).one()
+
     def _stream(
         self,
         endpoint: Endpoint[R],
@@ -422,16 +694,50 @@ class BillingClient:
         *,
         metric: str | None = None,
     ) -> RecordStream[R]:
-        request = self._query(endpoint, start, end, metric).about(scope_id)
-        pipeline, ahead = self._opened(), self._limits.concurrency
-        return RecordStream(pipeline.deliver(request, self._credentials, ahead))
+        return self._deliver(Query(endpoint, self._range(start, end), metric), scope_id)
 
-    def _query(
-        self, endpoint: Endpoint[R], start: Moment | None, end: Moment | None, metric: str | None
-    ) -> Query[R]:
-        return Query(endpoint, requested_range(start, end, self._clock.now()), metric)
+    def _deliver(self, query: Query[R], scope_id: str | None) -> RecordStream[R]:
+        request, pipeline = query.about(scope_id), self._opened()
+        return RecordStream(pipeline.deliver(request, self._credentials, self._limits.concurrency))
+
+    def _usage_query(
+        self,
+        endpoint: Endpoint[C],
+        start: Moment | None,
+        end: Moment | None,
+        *,
+        metric: str | None,
+        cost: bool,
+        filter_by: UsageFilter | None,
+        group_by: Iterable[GroupBy],
+    ) -> Query[Any]:
+        """Return the query for usage: what the GET does not take is asked by the POST."""
+        chunk, groups = self._range(start, end), checked_groups(group_by)
+        is_plain = cost is False and filter_by is None and not groups
+        if is_plain or endpoint.name != USAGE.name:
+            return Query(endpoint, chunk, metric, None, cost, filter_by, groups)
+        if metric is not None:
+            raise ConfigurationError("metric goes with neither cost, filter_by nor group_by")
+        return Query(USAGE_QUERY, chunk, None, None, cost, filter_by, groups)
+
+    def _cost_query(
+        self, start: Moment | None, end: Moment | None, source: Source
+    ) -> Query[FocusRecord]:
+        chunk = self._range(start, end) or month_to_date(self._clock.now())
+        return Query(COSTS, chunk, source=source)
+
+    def _range(self, start: Moment | None, end: Moment | None) -> DateChunk | None:
+        return requested_range(start, end, self._clock.now())
 
     def _opened(self) -> Pipeline:
         if self._pipeline is None:
             raise ConfigurationError("the client is not open: use it inside 'async with'")
         return self._pipeline
+
+
+def _checked_categories(categories: ServiceCategories) -> ServiceCategories:
+    if isinstance(categories, Mapping):
+        names = (*categories, *categories.values())
+        if all(isinstance(name, str) for name in names):
+            return categories
+    raise ConfigurationError("service_categories must be a mapping from name to category")

@@ -11,6 +11,7 @@
         ├── AuthenticationError 401, or code 10000 or 9109 with any status
         ├── PermissionDenied    403
         ├── NotFound            404
+        ├── NotCovered          the account is not billed by version 1, whatever it used
         ├── RateLimited         429, or code 10040 or 971
         └── ServerError         5xx, 408, 425
 
@@ -38,6 +39,7 @@ __all__ = [
     "ErrorDetail",
     "FanOutError",
     "InvalidRequest",
+    "NotCovered",
     "NotFound",
     "PermissionDenied",
     "RateLimited",
@@ -111,7 +113,7 @@ class BillingError(Exception):
         self.chunk: DateChunk | None = None
         self.attempts: int | None = None
 
-    def during(self, *, endpoint: str, scope_id: str, chunk: DateChunk | None) -> Self:
+    def during(self, *, endpoint: str, scope_id: str | None, chunk: DateChunk | None) -> Self:
         """Add which request it was, known one layer above the one that raises."""
         self.endpoint, self.scope_id, self.chunk = endpoint, scope_id, chunk
         return self
@@ -223,6 +225,10 @@ class PermissionDenied(ApiError):
 
 class NotFound(ApiError):
     """There is no such account or endpoint, or not for these credentials."""
+
+
+class NotCovered(ApiError):
+    """The account is not covered by version 1: that says nothing of what it used."""
 
 
 class RateLimited(ApiError):

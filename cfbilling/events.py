@@ -17,9 +17,11 @@ from cfbilling.errors import BillingError, printable
 __all__ = [
     "AccountDone",
     "AccountFailed",
+    "ChargesAmbiguous",
     "ChunkDone",
     "ChunkNarrowed",
     "ChunkReceived",
+    "EndDateLearned",
     "Event",
     "FieldMissing",
     "LoggingObserver",
@@ -29,6 +31,7 @@ __all__ = [
     "RequestEvent",
     "RequestSent",
     "RetryScheduled",
+    "SourceChanged",
     "StreamStarted",
 ]
 
@@ -50,12 +53,12 @@ class RequestEvent(Event):
 
     Attributes:
         endpoint: The name of the endpoint.
-        scope_id: The account or organization.
+        scope_id: The account or organization; ``None`` where the credential says whose it is.
         chunk: The date range that it is about; ``None`` when that is left to the service.
     """
 
     endpoint: str
-    scope_id: str
+    scope_id: str | None
     chunk: DateChunk | None
 
 
@@ -154,6 +157,50 @@ class FieldMissing(RequestEvent):
     level: ClassVar[int] = logging.INFO
 
     field: str
+
+
+@attrs.frozen(kw_only=True)
+class EndDateLearned(RequestEvent):
+    """An answer showed how the service reads ``to`` of a billing cycle; the client keeps to it.
+
+    Attributes:
+        is_inclusive: Whether it is the last day inside, not the first outside.
+    """
+
+    level: ClassVar[int] = logging.INFO
+
+    is_inclusive: bool
+
+
+@attrs.frozen(kw_only=True)
+class ChargesAmbiguous(RequestEvent):
+    """Rows of equal content may be the same charge or two of them: each is kept as often as seen.
+
+    It takes an account with several subscriptions whose cycles begin on different days, and rows
+    that do not name theirs.
+
+    Attributes:
+        records: The number of different rows that it is about.
+    """
+
+    level: ClassVar[int] = logging.WARNING
+
+    records: int
+
+
+@attrs.frozen(kw_only=True)
+class SourceChanged(RequestEvent):
+    """One version of the API does not let the account in, so its costs come from another.
+
+    Attributes:
+        source: The endpoint that is asked instead.
+        error: The refusal.
+    """
+
+    level: ClassVar[int] = logging.INFO
+
+    source: str
+    error: BillingError
 
 
 @attrs.frozen(kw_only=True)

@@ -9,130 +9,29 @@ vendor's alpha and beta endpoints drop fields between two revisions.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from functools import cache
-from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import attrs
-import msgspec
 
-__all__ = ["BillingProfile", "ChargeRecord", "Column", "PaygoRecord", "Record", "UsageRecord"]
+from cfbilling._record import Column, PlainRecord, Record, optional, personal, required
 
-# By the text of a field's annotation: evaluating all of them would slow the import down.
-_KINDS: Mapping[str, type] = MappingProxyType(
-    {
-        "str | None": str,
-        "bool | None": bool,
-        "Decimal | None": Decimal,
-        "datetime | None": datetime,
-        "Mapping[str, str | bool] | None": dict,
-    }
-)
-
-
-def _focus_name(name: str) -> str:
-    prefix, rest = ("x_", name[2:]) if name.startswith("x_") else ("", name)
-    return prefix + "".join(word.capitalize() for word in rest.split("_"))
-
-
-def _required(*, drifts: bool = False) -> Any:
-    # What drifts is required in one published revision of the vendor's reference only.
-    return attrs.field(default=None, metadata={"required": True, "drifts": drifts})
-
-
-def _optional(*, hash: bool | None = None) -> Any:  # noqa: A002 - attrs' own word
-    return attrs.field(default=None, hash=hash)
-
-
-def _personal() -> Any:
-    return attrs.field(default=None, repr=False)
-
-
-def _to_wire(value: object) -> object:
-    if not isinstance(value, datetime):
-        return value
-    try:
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    except OverflowError:
-        # At the calendar's edge, the offset that it came with has to stay.
-        return value.isoformat()
-
-
-@cache
-def _encoder() -> msgspec.json.Encoder:
-    return msgspec.json.Encoder(decimal_format="number")
-
-
-@attrs.frozen
-class Column:
-    """One documented field of a record class.
-
-    Attributes:
-        name: The record's attribute.
-        wire_name: The field's name on the wire.
-        kind: The type of its values: `str`, `bool`, `decimal.Decimal`, `datetime.datetime`, or
-            `dict` for an object. Any value may be ``None`` instead.
-    """
-
-    name: str
-    wire_name: str
-    kind: type
-
-
-@attrs.frozen(kw_only=True)
-class Record:
-    """What all records have in common.
-
-    Attributes:
-        extra: The fields that this version does not know, by their wire names.
-    """
-
-    strings_with_numbers: ClassVar[frozenset[str]] = frozenset()
-    """Attributes whose number stands in a string on the wire."""
-
-    extra: dict[str, object] = attrs.field(factory=dict, hash=False, repr=False)
-
-    columns: ClassVar[tuple[Column, ...]] = ()
-    """The documented fields, in order; without ``extra``."""
-
-    wire_names: ClassVar[Mapping[str, str]] = MappingProxyType({})
-    """Each attribute's name on the wire, in order; without ``extra``."""
-
-    @classmethod
-    def __attrs_init_subclass__(cls) -> None:
-        cls.columns = tuple(
-            Column(field.name, cls._wire_name(field.name), _KINDS[str(field.type)])
-            for field in attrs.fields(cls)
-            if field.name != "extra"
-        )
-        cls.wire_names = MappingProxyType({c.name: c.wire_name for c in cls.columns})
-
-    @staticmethod
-    def _wire_name(name: str) -> str:
-        return _focus_name(name)
-
-    def to_wire(self) -> dict[str, object]:
-        """Return the record as a dict with the wire's names, the way the service sends it.
-
-        Absent fields are left out, date-times are RFC 3339 text in UTC, numbers stay `Decimal`,
-        unknown fields come last. Decoding the result's JSON gives an equal record.
-        """
-        wire: dict[str, object] = {}
-        for name, wire_name in self.wire_names.items():
-            value = getattr(self, name)
-            if value is not None:
-                in_string = name in self.strings_with_numbers
-                wire[wire_name] = str(value) if in_string else _to_wire(value)
-        return wire | self.extra
-
-    def to_json(self) -> bytes:
-        """Return the record as the JSON that the service would send, each number digit for digit.
-
-        It is the JSON of `to_wire`, in UTF-8 and without white space.
-        """
-        return _encoder().encode(self.to_wire())
+__all__ = [
+    "Account",
+    "BillableMetric",
+    "BillableUsageRecord",
+    "BillingCredits",
+    "BillingHistoryItem",
+    "BillingProfile",
+    "ChargeRecord",
+    "Column",
+    "NamedId",
+    "PaygoRecord",
+    "Record",
+    "Subscription",
+    "UsageRecord",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -144,8 +43,8 @@ class ChargeRecord(Record):
         charge_period_end: The first moment outside, UTC.
     """
 
-    charge_period_start: datetime | None = _required()
-    charge_period_end: datetime | None = _required()
+    charge_period_start: datetime | None = required()
+    charge_period_end: datetime | None = required()
 
 
 @attrs.frozen(kw_only=True)
@@ -157,40 +56,40 @@ class UsageRecord(ChargeRecord):
     Vendor's document: https://developers.cloudflare.com/api/resources/billing/subresources/usage/
     """
 
-    billing_account_id: str | None = _required(drifts=True)
-    billing_account_name: str | None = _required(drifts=True)
-    charge_category: str | None = _required()
-    charge_description: str | None = _required()
-    charge_frequency: str | None = _required()
-    consumed_quantity: Decimal | None = _required()
-    consumed_unit: str | None = _required()
-    host_provider_name: str | None = _required()
-    invoice_issuer_name: str | None = _required()
-    service_provider_name: str | None = _required()
-    x_billable_metric_name: str | None = _required(drifts=True)
-    billed_cost: Decimal | None = _optional()
-    billing_currency: str | None = _optional()
-    billing_period_end: datetime | None = _optional()
-    billing_period_start: datetime | None = _optional()
-    charge_class: str | None = _optional()
-    contracted_cost: Decimal | None = _optional()
-    contracted_unit_price: Decimal | None = _optional()
-    effective_cost: Decimal | None = _optional()
-    list_cost: Decimal | None = _optional()
-    list_unit_price: Decimal | None = _optional()
-    pricing_quantity: Decimal | None = _optional()
-    pricing_unit: str | None = _optional()
-    region_id: str | None = _optional()
-    region_name: str | None = _optional()
-    sub_account_id: str | None = _optional()
-    sub_account_name: str | None = _optional()
-    tags: Mapping[str, str | bool] | None = _optional(hash=False)
-    x_billable_metric_id: str | None = _optional()
-    x_product_category_name: str | None = _optional()
-    x_product_family_id: str | None = _optional()
-    x_product_family_name: str | None = _optional()
-    x_zone_id: str | None = _optional()
-    x_zone_name: str | None = _optional()
+    billing_account_id: str | None = required(drifts=True)
+    billing_account_name: str | None = required(drifts=True)
+    charge_category: str | None = required()
+    charge_description: str | None = required()
+    charge_frequency: str | None = required()
+    consumed_quantity: Decimal | None = required()
+    consumed_unit: str | None = required()
+    host_provider_name: str | None = required()
+    invoice_issuer_name: str | None = required()
+    service_provider_name: str | None = required()
+    x_billable_metric_name: str | None = required(drifts=True)
+    billed_cost: Decimal | None = optional()
+    billing_currency: str | None = optional()
+    billing_period_end: datetime | None = optional()
+    billing_period_start: datetime | None = optional()
+    charge_class: str | None = optional()
+    contracted_cost: Decimal | None = optional()
+    contracted_unit_price: Decimal | None = optional()
+    effective_cost: Decimal | None = optional()
+    list_cost: Decimal | None = optional()
+    list_unit_price: Decimal | None = optional()
+    pricing_quantity: Decimal | None = optional()
+    pricing_unit: str | None = optional()
+    region_id: str | None = optional()
+    region_name: str | None = optional()
+    sub_account_id: str | None = optional()
+    sub_account_name: str | None = optional()
+    tags: Mapping[str, str | bool] | None = optional(hash=False)
+    x_billable_metric_id: str | None = optional()
+    x_product_category_name: str | None = optional()
+    x_product_family_id: str | None = optional()
+    x_product_family_name: str | None = optional()
+    x_zone_id: str | None = optional()
+    x_zone_name: str | None = optional()
 
 
 @attrs.frozen(kw_only=True)
@@ -203,23 +102,156 @@ class PaygoRecord(ChargeRecord):
     Vendor's document: https://developers.cloudflare.com/api/resources/billing/subresources/usage/
     """
 
-    billing_currency: str | None = _required()
-    billing_period_start: datetime | None = _required()
-    consumed_quantity: Decimal | None = _required()
-    consumed_unit: str | None = _required()
-    contracted_cost: Decimal | None = _required()
-    cumulated_contracted_cost: Decimal | None = _required()
-    cumulated_pricing_quantity: Decimal | None = _required()
-    pricing_quantity: Decimal | None = _required()
-    service_name: str | None = _required()
-    service_family_name: str | None = _optional()
-    subscription_id: str | None = _optional()
-    zone_id: str | None = _optional()
-    zone_name: str | None = _optional()
+    billing_currency: str | None = required()
+    billing_period_start: datetime | None = required()
+    consumed_quantity: Decimal | None = required()
+    consumed_unit: str | None = required()
+    contracted_cost: Decimal | None = required()
+    cumulated_contracted_cost: Decimal | None = required()
+    cumulated_pricing_quantity: Decimal | None = required()
+    pricing_quantity: Decimal | None = required()
+    service_name: str | None = required()
+    service_family_name: str | None = optional()
+    subscription_id: str | None = optional()
+    zone_id: str | None = optional()
+    zone_name: str | None = optional()
 
 
 @attrs.frozen(kw_only=True)
-class BillingProfile(Record):
+class BillableUsageRecord(ChargeRecord):
+    """One service's usage and costs of one zone on one day: version 1, in the names of FOCUS.
+
+    Overage only: fixed fees are in `Subscription`. The cumulated fields are running totals of the
+    billing period: never add them up. There is no id, and rows of equal content occur.
+
+    Vendor's document: https://developers.cloudflare.com/api/resources/billing/subresources/usage/
+    """
+
+    billed_cost: Decimal | None = required()
+    billing_account_id: str | None = required()
+    billing_account_name: str | None = required()
+    billing_currency: str | None = required()
+    billing_period_start: datetime | None = required()
+    charge_category: str | None = required()
+    charge_class: str | None = required(drifts=True)
+    charge_description: str | None = required(drifts=True)
+    consumed_quantity: Decimal | None = required()
+    consumed_unit: str | None = required()
+    contracted_cost: Decimal | None = required()
+    cumulated_contracted_cost: Decimal | None = required()
+    cumulated_pricing_quantity: Decimal | None = required()
+    effective_cost: Decimal | None = required()
+    host_provider_name: str | None = required()
+    invoice_issuer_name: str | None = required()
+    list_cost: Decimal | None = required()
+    pricing_quantity: Decimal | None = required()
+    pricing_unit: str | None = required()
+    service_name: str | None = required()
+    service_provider_name: str | None = required()
+    service_family_name: str | None = optional()
+    subscription_id: str | None = optional()
+    zone_id: str | None = optional()
+    zone_name: str | None = optional()
+
+
+@attrs.frozen(kw_only=True)
+class NamedId(Record):
+    """A product family or category."""
+
+    id: str | None = optional()
+    name: str | None = optional()
+
+
+@attrs.frozen(kw_only=True)
+class BillableMetric(Record):
+    """A metric that an account's contract bills, and what its usage can be grouped by.
+
+    Vendor's document: https://developers.cloudflare.com/api/resources/billing/subresources/usage/
+    """
+
+    id: str | None = optional()
+    name: str | None = optional()
+    product_family: tuple[NamedId, ...] | None = optional()
+    product_category: tuple[NamedId, ...] | None = optional()
+    dimension_keys: tuple[str, ...] | None = optional()
+
+
+@attrs.frozen(kw_only=True)
+class BillingHistoryItem(PlainRecord):
+    """An invoice, a payment or a refund of an account.
+
+    Vendor's document: https://developers.cloudflare.com/api/resources/billing/
+    """
+
+    id: str | None = optional()
+    action: str | None = optional()
+    amount: Decimal | None = optional()
+    amount_to_pay: Decimal | None = optional()
+    currency: str | None = optional()
+    description: str | None = optional()
+    external_invoice_id: str | None = optional()
+    hosted_invoice_url: str | None = personal()
+    invoice_id: str | None = optional()
+    occurred_at: datetime | None = optional()
+    receipt_id: str | None = optional()
+    source: str | None = optional()
+    source_invoice_id: str | None = optional()
+    status: str | None = optional()
+    type: str | None = optional()
+
+
+@attrs.frozen(kw_only=True)
+class BillingCredits(PlainRecord):
+    """An account's credits; the balance and the original amount are in cents.
+
+    Vendor's document: https://developers.cloudflare.com/api/resources/billing/
+    """
+
+    confirmed_balance_cents: Decimal | None = optional()
+    original_amount_cents: Decimal | None = optional()
+    days_remaining: Decimal | None = optional()
+    percent_consumed: Decimal | None = optional()
+    currency: str | None = optional()
+    eligible: bool | None = optional()
+    has_record: bool | None = optional()
+    projected_depletion_date: datetime | None = optional()
+    valid_from: datetime | None = optional()
+    valid_to: datetime | None = optional()
+
+
+@attrs.frozen(kw_only=True)
+class Subscription(PlainRecord):
+    """A fixed fee of an account: it is in no record of usage.
+
+    Vendor's document: https://developers.cloudflare.com/api/resources/accounts/subresources/subscriptions/
+    """
+
+    id: str | None = optional()
+    currency: str | None = optional()
+    current_period_start: datetime | None = optional()
+    current_period_end: datetime | None = optional()
+    frequency: str | None = optional()
+    price: Decimal | None = optional()
+    rate_plan: Mapping[str, object] | None = optional(hash=False)
+    state: str | None = optional()
+
+
+@attrs.frozen(kw_only=True)
+class Account(PlainRecord):
+    """An account that the credential sees.
+
+    Vendor's document: https://developers.cloudflare.com/api/resources/accounts/
+    """
+
+    id: str | None = optional()
+    name: str | None = optional()
+    type: str | None = optional()
+    created_on: datetime | None = optional()
+    settings: Mapping[str, object] | None = optional(hash=False)
+
+
+@attrs.frozen(kw_only=True)
+class BillingProfile(PlainRecord):
     """Who pays for an account and how: personal data.
 
     Its ``repr`` shows ``id``, ``account_type`` and ``country`` only. ``balance`` is a decimal
@@ -230,47 +262,42 @@ class BillingProfile(Record):
 
     strings_with_numbers: ClassVar[frozenset[str]] = frozenset({"balance"})
 
-    id: str | None = _optional()
-    account_type: str | None = _optional()
-    address: str | None = _personal()
-    address2: str | None = _personal()
-    balance: Decimal | None = _personal()
-    card_expiry_month: Decimal | None = _personal()
-    card_expiry_year: Decimal | None = _personal()
-    card_number: str | None = _personal()
-    city: str | None = _personal()
-    company: str | None = _personal()
-    country: str | None = _optional()
-    created_on: datetime | None = _personal()
-    device_data: str | None = _personal()
-    edited_on: str | None = _personal()
-    enterprise_billing_email: str | None = _personal()
-    enterprise_primary_email: str | None = _personal()
-    first_name: str | None = _personal()
-    is_partner: bool | None = _personal()
-    last_name: str | None = _personal()
-    next_bill_date: str | None = _personal()
-    payment_address: str | None = _personal()
-    payment_address2: str | None = _personal()
-    payment_city: str | None = _personal()
-    payment_country: str | None = _personal()
-    payment_email: str | None = _personal()
-    payment_first_name: str | None = _personal()
-    payment_gateway: str | None = _personal()
-    payment_last_name: str | None = _personal()
-    payment_nonce: str | None = _personal()
-    payment_state: str | None = _personal()
-    payment_zipcode: str | None = _personal()
-    primary_email: str | None = _personal()
-    state: str | None = _personal()
-    tax_id_type: str | None = _personal()
-    telephone: str | None = _personal()
-    use_legacy: bool | None = _personal()
-    validation_code: str | None = _personal()
-    vat: str | None = _personal()
-    zipcode: str | None = _personal()
-
-    @staticmethod
-    def _wire_name(name: str) -> str:
-        # The profile's fields are in snake case on the wire already.
-        return name
+    id: str | None = optional()
+    account_type: str | None = optional()
+    address: str | None = personal()
+    address2: str | None = personal()
+    balance: Decimal | None = personal()
+    card_expiry_month: Decimal | None = personal()
+    card_expiry_year: Decimal | None = personal()
+    card_number: str | None = personal()
+    city: str | None = personal()
+    company: str | None = personal()
+    country: str | None = optional()
+    created_on: datetime | None = personal()
+    device_data: str | None = personal()
+    edited_on: str | None = personal()
+    enterprise_billing_email: str | None = personal()
+    enterprise_primary_email: str | None = personal()
+    first_name: str | None = personal()
+    is_partner: bool | None = personal()
+    last_name: str | None = personal()
+    next_bill_date: str | None = personal()
+    payment_address: str | None = personal()
+    payment_address2: str | None = personal()
+    payment_city: str | None = personal()
+    payment_country: str | None = personal()
+    payment_email: str | None = personal()
+    payment_first_name: str | None = personal()
+    payment_gateway: str | None = personal()
+    payment_last_name: str | None = personal()
+    payment_nonce: str | None = personal()
+    payment_state: str | None = personal()
+    payment_zipcode: str | None = personal()
+    primary_email: str | None = personal()
+    state: str | None = personal()
+    tax_id_type: str | None = personal()
+    telephone: str | None = personal()
+    use_legacy: bool | None = personal()
+    validation_code: str | None = personal()
+    vat: str | None = personal()
+    zipcode: str | None = personal()

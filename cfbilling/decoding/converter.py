@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, get_args, get_origin
 
 import attrs
 import cattrs
@@ -97,6 +97,35 @@ def _tags(value: object, _: type) -> dict[str, str | bool]:
     return value
 
 
+def _object(value: object, _: type) -> dict[str, object]:
+    return value if isinstance(value, dict) else _expected("an object", value)
+
+
+def _is_array(cls: Any) -> bool:
+    return get_origin(cls) is tuple
+
+
+def _array_hook(converter: cattrs.Converter, cls: Any) -> Any:
+    item_type = get_args(cls)[0]
+
+    def hook(value: object, _: type) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            _expected("an array", value)
+        items: list[Any] = []
+        for index, item in enumerate(value):
+            try:
+                items.append(converter.structure(item, item_type))
+            except _WrongValue as error:
+                raise _WrongValue(f"{error} at [{index}]") from None
+            except cattrs.ClassValidationError as group:
+                problem, note = group.group_exceptions()[0][0]
+                name = item_type.wire_names[note.name]
+                raise _WrongValue(f"{problem} at [{index}].{name}") from None
+        return tuple(items)
+
+    return hook
+
+
 def _structure_hook(converter: cattrs.Converter, record_type: type[R]) -> Any:
     names = record_type.wire_names
     known = frozenset(names.values())
@@ -129,6 +158,8 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(Decimal, _number)
     converter.register_structure_hook(datetime, _moment)
     converter.register_structure_hook_func(lambda cls: cls == Mapping[str, str | bool], _tags)
+    converter.register_structure_hook_func(lambda cls: cls == Mapping[str, object], _object)
+    converter.register_structure_hook_factory(_is_array, lambda cls: _array_hook(converter, cls))
     converter.register_structure_hook_factory(
         lambda cls: isinstance(cls, type) and issubclass(cls, Record),
         lambda cls: _structure_hook(converter, cls),

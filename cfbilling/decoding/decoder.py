@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import attrs
 
 from cfbilling.decoding.converter import KINDS, UNREADABLE, parse, structure
-from cfbilling.decoding.structs import StructDecoder
+from cfbilling.decoding.structs import StructDecoder, has_struct
 from cfbilling.errors import DecodeError
 from cfbilling.records import Record
 
@@ -42,7 +42,7 @@ class RecordDecoder(Generic[R]):
 
     def __init__(self, record_type: type[R]) -> None:
         self._record_type = record_type
-        self._structs = StructDecoder(record_type)
+        self._structs = StructDecoder(record_type) if has_struct(record_type) else None
 
     def decode(self, text: bytes, first_index: int = 0) -> Batch[R]:
         """Decode a JSON array of records.
@@ -55,6 +55,8 @@ class RecordDecoder(Generic[R]):
         Raises:
             DecodeError: If the text is no JSON array of records; it names what and where.
         """
+        if self._structs is None:
+            return self.decode_tolerantly(text, first_index)
         try:
             records, missing = self._structs.decode(text)
         except UNREADABLE:

@@ -18,7 +18,7 @@ import msgspec
 
 from cfbilling.records import Record
 
-__all__ = ["AwareDatetime", "Refused", "StructDecoder", "exact_decimals"]
+__all__ = ["AwareDatetime", "Refused", "StructDecoder", "exact_decimals", "has_struct"]
 
 R = TypeVar("R", bound=Record)
 
@@ -57,6 +57,8 @@ _WIRE_TYPES: Mapping[type, Any] = {
     datetime: AwareDatetime,
     # A Decimal in msgspec would also take a string, so what fills the records does the typing.
     Decimal: Any,
+    Mapping[str, str | bool]: dict[str, str | bool],
+    Mapping[str, object]: dict[str, Any],
 }
 
 
@@ -69,8 +71,13 @@ def _value_types(record_type: type[Record]) -> dict[str, Any]:
     }
 
 
+def has_struct(record_type: type[Record]) -> bool:
+    """Return whether a struct can be made: records with arrays inside are few, and small."""
+    return all(column.kind is not tuple for column in record_type.columns)
+
+
 def _struct_field(name: str, value_type: Any, metadata: Mapping[str, Any]) -> tuple[Any, ...]:
-    wire_type = _WIRE_TYPES.get(value_type, dict[str, str | bool])
+    wire_type = _WIRE_TYPES[value_type]
     if metadata.get("required") and not metadata["drifts"]:
         return name, wire_type
     return name, Any if wire_type is Any else wire_type | None, None

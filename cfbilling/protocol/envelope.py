@@ -30,6 +30,7 @@ from cfbilling.records import Record
 __all__ = ["Envelope", "error_for", "refusal_details"]
 
 _AUTHENTICATION_CODES = frozenset({10000, 9109})
+_PERMISSION_CODE = 10000
 _RATE_LIMIT_CODES = frozenset({10040, 971})
 _CLASS_OF_CODE: Mapping[int, type[ApiError]] = {1183: InvalidRequest, 7003: NotFound}
 _CLASS_OF_STATUS: Mapping[int, type[ApiError]] = {
@@ -52,6 +53,7 @@ class Envelope(msgspec.Struct):
     success: bool
     result: msgspec.Raw = msgspec.Raw(b"null")
     errors: Any = None
+    result_info: Any = None
 
     @property
     def details(self) -> tuple[ErrorDetail, ...]:
@@ -104,12 +106,18 @@ def _class_for(status: int, codes: Sequence[int]) -> type[ApiError]:
 
 
 def _sentence(status: int, details: tuple[ErrorDetail, ...], endpoint: Endpoint[Record]) -> str:
+    codes = [detail.code for detail in details]
     if details:
         said = "; ".join(map(str, details))
     elif HTTPStatus.MULTIPLE_CHOICES <= status < _CLIENT_ERROR:
         said = "the service redirects, and credentials do not follow"
     else:
         said = f"the service refused with status {status} and no reason"
+    if status == HTTPStatus.FORBIDDEN and _PERMISSION_CODE in codes:
+        # Of a wrong token it says the same, with another status.
+        return f"{said} (the token may lack the permission Billing Read)"
+    if not _AUTHENTICATION_CODES.isdisjoint(codes):
+        return said
     if endpoint.stage and status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
         said += f" (the endpoint {endpoint.name} is {endpoint.stage} and not open to every account)"
     return said

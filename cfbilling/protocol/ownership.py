@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 
 from cfbilling.chunk import DateChunk
 from cfbilling.errors import DecodeError
+from cfbilling.filters import GroupBy
 from cfbilling.protocol.requests import Request
 from cfbilling.records import ChargeRecord, Record
 
@@ -16,6 +17,7 @@ __all__ = ["check_owner", "holds_other_days", "inside"]
 R = TypeVar("R", bound=Record)
 
 _BESIDE = timedelta(days=2)
+_BY_ACCOUNT = GroupBy.dimension("account_id")
 
 
 def check_owner(request: Request[R], records: list[R]) -> None:
@@ -28,7 +30,7 @@ def check_owner(request: Request[R], records: list[R]) -> None:
         DecodeError: If a record names another account than the one asked about.
     """
     owner = request.endpoint.owner
-    if owner is None:
+    if owner is None or _BY_ACCOUNT in request.query.group_by:
         return
     strangers = set(map(attrgetter(owner), records)) - {None, request.scope_id}
     if strangers:
@@ -41,8 +43,10 @@ def holds_other_days(request: Request[R], records: list[R]) -> bool:
     Where nothing belongs to the chunk either, this is an answer that came late, or twice. A day
     beside the chunk proves nothing: a service that counts both ends of a range gives that too.
     """
-    chunk = request.chunk
-    if chunk is None or request.endpoint.max_days is None:
+    chunk, endpoint = request.chunk, request.endpoint
+    if chunk is None or endpoint.max_days is None:
+        return False
+    if not issubclass(endpoint.record_type, ChargeRecord):
         return False
     for record in cast("list[ChargeRecord]", records):
         start = record.charge_period_start
@@ -59,6 +63,9 @@ def inside(chunk: DateChunk, records: list[R]) -> list[R]:
     A record that does not say when it starts belongs where it ends; one that says neither is
     kept, since to drop it would lose it.
     """
+    if records and not isinstance(records[0], ChargeRecord):
+        # What is of no day is of every chunk.
+        return records
     charges = cast("list[ChargeRecord]", records)
     lower, upper = chunk.lower, chunk.upper
     try:

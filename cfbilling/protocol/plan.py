@@ -5,6 +5,7 @@ Pure, but for what it remembers of the service's limits. Whoever sends the reque
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import date
 from http import HTTPStatus
@@ -12,15 +13,18 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from cfbilling.errors import BillingError, InvalidRequest
+from cfbilling.errors import ApiError, BillingError, InvalidRequest
+from cfbilling.protocol.cycle_windows import Reading
 from cfbilling.protocol.endpoints import Endpoint
-from cfbilling.protocol.requests import Request
+from cfbilling.protocol.requests import SOURCES, Request
 from cfbilling.protocol.splitter import next_chunk
 from cfbilling.records import Record
 
 __all__ = ["Alternative", "Planner"]
 
 R = TypeVar("R", bound=Record)
+
+_MOST_ACCOUNTS = 65_536
 
 
 @attrs.frozen(eq=False)
@@ -41,11 +45,16 @@ class Planner:
 
     Args:
         chunk_days: The longest chunk to ask for, in days.
+
+    Attributes:
+        reading: How the service was seen to read ``to`` of a billing cycle.
     """
 
     def __init__(self, chunk_days: int) -> None:
         self._chunk_days = chunk_days
         self._most_days: dict[str, int] = {}
+        self._sources: OrderedDict[str, Endpoint[Any]] = OrderedDict()
+        self.reading = Reading.UNKNOWN
 
     def _width(self, endpoint: Endpoint[Any]) -> int:
         """Return the longest chunk in days, as good as endless when the endpoint is not split."""
@@ -89,3 +98,28 @@ class Planner:
         is_new = self._most_days.get(name) != alternative.max_days
         self._most_days[name] = alternative.max_days
         return is_new
+
+    def sources(self, request: Request[R]) -> tuple[Endpoint[Any], ...]:
+        """Return the endpoints that a request's records may come from, the best first."""
+        name = request.query.source
+        sources = request.endpoint.sources
+        if name != "auto":
+            return (sources[SOURCES.index(name)],)
+        known = self._sources.get(request.scope_id or "")
+        return sources if known is None else (known,)
+
+    def may_be_elsewhere(self, refusal: ApiError) -> bool:
+        """Return whether another source may know what this one refuses.
+
+        What an endpoint answers to an account that is not let in is not documented: a 403 with
+        whatever code, or a 404. A 401 is about the credential.
+        """
+        return refusal.status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+
+    def learn_source(self, scope_id: str, source: Endpoint[Any] | None) -> None:
+        """Keep to an account's source from now on, or look for it anew."""
+        self._sources.pop(scope_id, None)
+        if source is not None:
+            self._sources[scope_id] = source
+            if len(self._sources) > _MOST_ACCOUNTS:
+                self._sources.popitem(last=False)

@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from datetime import date
 from types import TracebackType
-from typing import Generic, TypedDict, TypeVar
+from typing import Generic, Literal, TypedDict, TypeVar
 from urllib.parse import quote_plus
 
 import attrs
+import msgspec
 
 from cfbilling.chunk import DateChunk
 from cfbilling.errors import BillingError, ConfigurationError
-from cfbilling.protocol.endpoints import Endpoint
+from cfbilling.filters import GroupBy, UsageFilter
+from cfbilling.protocol.endpoints import Endpoint, Parameter
 from cfbilling.records import Record
 
-__all__ = ["Query", "Request", "RequestFacts", "about"]
+__all__ = ["SOURCES", "Query", "Request", "RequestFacts", "Source", "about", "checked_groups"]
 
-_LONGEST_METRIC = 128
+_LONGEST_TEXT = 128
+_MOST_GROUPS = 2
 _SCOPE_ID = re.compile(r"[0-9a-f]{32}")
 
 R_co = TypeVar("R_co", bound=Record, covariant=True)
+
+
+Source = Literal["auto", "v2", "v1"]
+"""Which version of the API costs are taken from."""
+
+SOURCES: tuple[Source, ...] = ("v2", "v1")
 
 
 class RequestFacts(TypedDict):
     """What errors and events tell of a request."""
 
     endpoint: str
-    scope_id: str
+    scope_id: str | None
     chunk: DateChunk | None
 
 
@@ -38,19 +49,48 @@ class Query(Generic[R_co]):
         endpoint: The row of the endpoint table.
         chunk: The date range asked for; ``None`` leaves it to the service.
         metric: The one metric asked for; ``None`` asks for all.
+        status: The one status of items asked for; ``None`` asks for all.
+        cost: Whether costs are asked for beside usage.
+        filter_by: What the usage has to be about.
+        group_by: What the records are split by, at most two.
+        source: The version of the API that costs are taken from.
 
     Raises:
-        ConfigurationError: If the metric is empty, longer than 128 characters, not text, or not
-            taken by the endpoint.
+        ConfigurationError: If a parameter is none that the endpoint takes, or cannot be right.
     """
 
     endpoint: Endpoint[R_co]
     chunk: DateChunk | None = None
     metric: str | None = None
+    status: str | None = None
+    cost: bool = False
+    filter_by: UsageFilter | None = None
+    group_by: tuple[GroupBy, ...] = ()
+    source: Source = "auto"
 
     def __attrs_post_init__(self) -> None:
-        if self.metric is not None:
-            _check_metric(self.endpoint, self.metric)
+        texts: dict[Parameter, object] = {"metric": self.metric, "status": self.status}
+        for name, text in texts.items():
+            if text is not None:
+                self._check_taken(name)
+                _check_text(name, text)
+        if not isinstance(self.cost, bool):
+            raise ConfigurationError("cost must be True or False")
+        if self.cost:
+            self._check_taken("cost")
+        if self.filter_by is not None:
+            self._check_taken("filter_by")
+            if not isinstance(self.filter_by, UsageFilter):
+                raise ConfigurationError("filter_by must be a UsageFilter")
+        object.__setattr__(self, "group_by", checked_groups(self.group_by))
+        if self.group_by:
+            self._check_taken("group_by")
+        if self.source not in ("auto", *SOURCES):
+            raise ConfigurationError("source must be 'auto', 'v2' or 'v1'")
+
+    def _check_taken(self, name: Parameter) -> None:
+        if name not in self.endpoint.parameters:
+            raise ConfigurationError(f"the endpoint {self.endpoint.name} takes no {name}")
 
     def about(self, scope_id: object) -> Request[R_co]:
         """Return the request about one account or organization, whose id may be anything yet.
@@ -58,31 +98,41 @@ class Query(Generic[R_co]):
         Raises:
             ConfigurationError: If the id is not 32 lower-case hexadecimal digits.
         """
+        name = self.endpoint.scope
+        if name is None:
+            return Request(self.endpoint, None, self.chunk, self)
         if not isinstance(scope_id, str) or _SCOPE_ID.fullmatch(scope_id) is None:
-            name = self.endpoint.scope
             raise ConfigurationError(f"{name} must be 32 lower-case hexadecimal digits")
-        return Request(self.endpoint, scope_id, self.chunk, self.metric)
+        return Request(self.endpoint, scope_id, self.chunk, self)
 
 
 @attrs.frozen(eq=False)
 class Request(Generic[R_co]):
-    """One GET request, before it is signed; made by `Query.about`, which checks the id.
+    """One request, before it is signed; made by `Query.about`, which checks the id.
 
     Attributes:
         endpoint: The row of the endpoint table.
-        scope_id: The account or organization asked about.
-        chunk: The date range asked for; ``None`` leaves it to the service.
-        metric: The one metric asked for; ``None`` asks for all.
+        scope_id: The account or organization asked about; ``None`` where the credential says it.
+        chunk: The date range that its records are kept of; ``None`` leaves it to the service.
+        query: What is asked beside that.
+        dates: ``from`` and ``to`` as they are written, if not those of the chunk.
+        page: The number of the page, if the endpoint answers in pages.
     """
 
     endpoint: Endpoint[R_co]
-    scope_id: str
-    chunk: DateChunk | None = None
-    metric: str | None = None
+    scope_id: str | None
+    chunk: DateChunk | None
+    query: Query[R_co]
+    dates: tuple[date, date] | None = None
+    page: int | None = None
 
-    def over(self, chunk: DateChunk) -> Request[R_co]:
-        """Return the same request for another date range."""
-        return Request(self.endpoint, self.scope_id, chunk, self.metric)
+    def over(self, chunk: DateChunk, dates: tuple[date, date] | None = None) -> Request[R_co]:
+        """Return the same request for another date range, however that is written."""
+        return Request(self.endpoint, self.scope_id, chunk, self.query, dates)
+
+    def at_page(self, page: int) -> Request[R_co]:
+        """Return the same request for another page."""
+        return Request(self.endpoint, self.scope_id, self.chunk, self.query, None, page)
 
     @property
     def facts(self) -> RequestFacts:
@@ -90,26 +140,72 @@ class Request(Generic[R_co]):
         return {"endpoint": self.endpoint.name, "scope_id": self.scope_id, "chunk": self.chunk}
 
     @property
+    def _dates(self) -> tuple[date, date] | None:
+        chunk = self.chunk
+        if self.dates is not None or chunk is None:
+            return self.dates
+        return chunk.first_day, chunk.day_after
+
+    @property
     def target(self) -> str:
         """The path and query below the base URL."""
-        path = self.endpoint.path.format_map({self.endpoint.scope: self.scope_id})
-        query: list[str] = []
-        if self.chunk is not None:
-            query += [f"from={self.chunk.first_day}", f"to={self.chunk.day_after}"]
-        if self.metric is not None:
-            query.append(f"metric={quote_plus(self.metric)}")
-        return f"{path}?{'&'.join(query)}" if query else path
+        endpoint, query = self.endpoint, self.query
+        path = endpoint.path
+        if self.scope_id is not None:
+            path = path.replace(f"{{{endpoint.scope}}}", self.scope_id)
+        if endpoint.method == "POST":
+            return path
+        told: list[str] = []
+        if (dates := self._dates) is not None:
+            told.append(f"from={dates[0]}&to={dates[1]}")
+        if query.metric is not None:
+            told.append(f"metric={quote_plus(query.metric)}")
+        if query.status is not None:
+            told.append(f"status={quote_plus(query.status)}")
+        if self.page is not None:
+            told.append(f"page={self.page}&per_page={endpoint.per_page}")
+        return f"{path}?{'&'.join(told)}" if told else path
+
+    @property
+    def body(self) -> bytes | None:
+        """The JSON that is sent, if anything is."""
+        if self.endpoint.method == "GET":
+            return None
+        query, body = self.query, dict[str, object]()
+        if (dates := self._dates) is not None:
+            body["TimePeriod"] = {"From": f"{dates[0]}T00:00:00Z", "To": f"{dates[1]}T00:00:00Z"}
+        if query.filter_by is not None and (filters := query.filter_by.to_wire()):
+            body["FilterBy"] = filters
+        if query.group_by:
+            body["GroupBy"] = [group.to_wire() for group in query.group_by]
+        if query.cost:
+            body["Metric"] = "cost"
+        return msgspec.json.encode(body)
 
 
-def _check_metric(endpoint: Endpoint[Record], metric: object) -> None:
-    if not endpoint.filters_metric:
-        raise ConfigurationError(f"the endpoint {endpoint.name} takes no metric")
-    if not isinstance(metric, str) or not 0 < len(metric) <= _LONGEST_METRIC:
-        raise ConfigurationError(f"metric must be 1 to {_LONGEST_METRIC} characters of text")
+def _check_text(name: str, text: object) -> None:
+    if not isinstance(text, str) or not 0 < len(text) <= _LONGEST_TEXT:
+        raise ConfigurationError(f"{name} must be 1 to {_LONGEST_TEXT} characters of text")
     try:
-        metric.encode()
+        text.encode()
     except UnicodeEncodeError:
-        raise ConfigurationError("metric has a character that is not Unicode text") from None
+        raise ConfigurationError(f"{name} has a character that is not Unicode text") from None
+
+
+def checked_groups(given: object) -> tuple[GroupBy, ...]:
+    """Return what records are to be split by.
+
+    Raises:
+        ConfigurationError: If it is no sequence of at most two of them.
+    """
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise ConfigurationError("group_by must be a sequence of GroupBy")
+    groups = tuple(given)
+    if not all(isinstance(group, GroupBy) for group in groups):
+        raise ConfigurationError("group_by must be a sequence of GroupBy")
+    if len(groups) > _MOST_GROUPS or len(set(groups)) < len(groups):
+        raise ConfigurationError(f"group_by must be at most {_MOST_GROUPS}, each once")
+    return groups
 
 
 class about:  # noqa: N801 - reads as a preposition: with about(request): ...

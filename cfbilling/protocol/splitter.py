@@ -9,7 +9,15 @@ import attrs
 from cfbilling.chunk import MAX_DAYS, DateChunk
 from cfbilling.errors import ConfigurationError
 
-__all__ = ["Moment", "next_chunk", "parsed_moment", "requested_range", "split_range", "whole_range"]
+__all__ = [
+    "Moment",
+    "month_to_date",
+    "next_chunk",
+    "parsed_moment",
+    "requested_range",
+    "split_range",
+    "whole_range",
+]
 
 _LENGTH_OF_A_DATE = len("YYYY-MM-DD")
 
@@ -84,6 +92,12 @@ def requested_range(start: Moment | None, end: Moment | None, now: datetime) -> 
         has_time = isinstance(start, datetime)
         end = datetime.combine(tomorrow, time(), UTC) if has_time else tomorrow
     return whole_range(start, end)
+
+
+def month_to_date(now: datetime) -> DateChunk:
+    """Return the present month (UTC) through today."""
+    today = now.astimezone(UTC).date()
+    return DateChunk(today.replace(day=1), today + timedelta(days=1))
 
 
 def next_chunk(whole: DateChunk, max_days: int) -> tuple[DateChunk, DateChunk | None]:

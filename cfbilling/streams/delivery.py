@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterator
 from itertools import islice
 from time import perf_counter
 from typing import Any, Generic, TypeVar
@@ -17,11 +17,13 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from cfbilling._concurrency import SMALL, Tasks, Turns
+from cfbilling.chunk import DateChunk
 from cfbilling.credentials import Credentials
 from cfbilling.decoding.converter import decode_object
 from cfbilling.decoding.decoder import RecordDecoder
 from cfbilling.errors import BillingError, DecodeError, InvalidRequest
 from cfbilling.events import ChunkDone, ChunkNarrowed, FieldMissing, Observer, StreamStarted
+from cfbilling.options import Clock
 from cfbilling.protocol.ownership import check_owner, holds_other_days, inside
 from cfbilling.protocol.plan import Alternative, Planner
 from cfbilling.protocol.requests import Request, about
@@ -29,20 +31,22 @@ from cfbilling.records import Record
 from cfbilling.transport.fetcher import Fetcher
 from cfbilling.transport.receiver import Received
 
-__all__ = ["Delivery", "Pipeline"]
+__all__ = ["Delivery", "Part", "Resources"]
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 
 
 @attrs.frozen(eq=False)
-class Pipeline:
-    """The parts of an open client.
+class Resources:
+    """What every delivery of an open client needs.
 
     Attributes:
         fetcher: The fetcher of answers.
         planner: The planner of requests.
         turns: The share of the event loop that decoding gets.
         observer: Told of streams, chunks and fields.
+        clock: The clock that says what day it is.
         tasks: The owner of all tasks of the client.
     """
 
@@ -50,27 +54,9 @@ class Pipeline:
     planner: Planner
     turns: Turns
     observer: Observer
+    clock: Clock = attrs.field(factory=Clock)
     tasks: Tasks = attrs.field(factory=Tasks)
     _decoders: dict[type[Record], RecordDecoder[Any]] = attrs.field(factory=dict, init=False)
-
-    def deliver(
-        self,
-        request: Request[R],
-        credentials: Credentials,
-        ahead: int = 1,
-        *,
-        is_owned: bool = False,
-    ) -> Delivery[R]:
-        """Return the delivery of a request, which may become several.
-
-        Args:
-            request: The request for the whole range.
-            credentials: The credential that signs.
-            ahead: The number of requests to fetch ahead.
-            is_owned: Whether it is consumed by a task that the client owns; then one request at a
-                time needs no further task.
-        """
-        return Delivery(self, request, credentials, ahead, is_owned=is_owned)
 
     async def close(self) -> None:
         """End all that is under way."""
@@ -87,7 +73,7 @@ class Pipeline:
 
 
 @attrs.define(eq=False)
-class _Part(Generic[R]):
+class Part(Generic[R]):
     """A request and its answer, received whole.
 
     Attributes:
@@ -108,22 +94,35 @@ class _Part(Generic[R]):
 
 
 class Delivery(Generic[R]):
-    """Fetches what one query asks for and decodes it; made by `Pipeline.deliver`."""
+    """Fetches what one query asks for and decodes it; made by `Pipeline.deliver`.
+
+    Args:
+        resources: What an open client has.
+        request: The request for the whole range.
+        credentials: The credential that signs.
+        ahead: The number of requests to fetch ahead.
+        is_owned: Whether it is consumed by a task that the client owns; then one request at a
+            time needs no further task.
+        is_doubtful: Whether the account may not be let in: then nothing is fetched ahead of the
+            first answer.
+    """
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        resources: Resources,
         request: Request[R],
         credentials: Credentials,
-        ahead: int,
+        ahead: int = 1,
         *,
-        is_owned: bool,
+        is_owned: bool = False,
+        is_doubtful: bool = False,
     ) -> None:
-        self._pipeline = pipeline
+        self._resources = resources
         self._request = request
         self._credentials = credentials
         self._ahead = ahead
         self._is_owned = is_owned
+        self._is_doubtful = is_doubtful
         self._told_missing: set[str] = set()
 
     async def one(self) -> R:
@@ -132,8 +131,14 @@ class Delivery(Generic[R]):
         Raises:
             BillingError: What went wrong, with the request's facts.
         """
-        tasks = self._pipeline.tasks
-        task = tasks.start(self._object())
+        return await self._run(self._object())
+
+    async def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do a piece of work in a task that the client owns."""
+        if self._is_owned:
+            return await work
+        tasks = self._resources.tasks
+        task = tasks.start(work)
         try:
             return await tasks.outcome(task)
         finally:
@@ -141,7 +146,7 @@ class Delivery(Generic[R]):
 
     async def _object(self) -> R:
         request = self._request
-        received = await self._pipeline.fetcher.fetch(request, self._credentials)
+        received = await self._resources.fetcher.fetch(request, self._credentials)
         try:
             with about(request, received.status, received.ray_id):
                 return decode_object(
@@ -150,31 +155,42 @@ class Delivery(Generic[R]):
         finally:
             received.spool.close()
 
-    async def batches(self) -> AsyncGenerator[list[R], None]:
-        """Yield the records in order, as they are decoded; no batch is empty.
+    def batches(self) -> AsyncGenerator[list[R], None]:
+        """Return what yields the records in order, as they are decoded; no batch is empty.
 
         Raises:
-            BillingError: What went wrong, with the request's facts.
+            BillingError: While iterating: what went wrong, with the request's facts.
         """
-        pipeline, whole = self._pipeline, self._request
-        pipeline.observer(
+        planner, whole = self._resources.planner, self._request
+        return self._streamed(planner.requests(whole), whole.chunk, planner.count(whole))
+
+    def _tell_started(self, chunk: DateChunk | None, chunks: int) -> None:
+        whole = self._request
+        self._resources.observer(
             StreamStarted(
-                endpoint=whole.endpoint.name,
-                scope_id=whole.scope_id,
-                chunk=whole.chunk,
-                chunks=pipeline.planner.count(whole),
+                endpoint=whole.endpoint.name, scope_id=whole.scope_id, chunk=chunk, chunks=chunks
             )
         )
-        requests = pipeline.planner.requests(whole)
-        ahead: deque[asyncio.Task[list[_Part[R]]]] = deque()
-        parts: list[_Part[R]] = []
+
+    async def _streamed(
+        self, requests: Iterator[Request[R]], whole: DateChunk | None, count: int
+    ) -> AsyncGenerator[list[R], None]:
+        """Yield the records of some requests, which are to be so many."""
+        resources = self._resources
+        if count and not self._is_doubtful:
+            self._tell_started(whole, count)
+        ahead: deque[asyncio.Task[list[Part[R]]]] = deque()
+        parts: list[Part[R]] = []
         try:
             while parts := await self._next_parts(requests, ahead):
+                if self._is_doubtful:
+                    self._is_doubtful = False
+                    self._tell_started(whole, count)
                 for part in parts:
                     # In line: a generator for each part would cost a tenth of a small answer.
                     while (text := await part.received.spool.take()) is not None:
                         if len(text) > SMALL:
-                            await pipeline.turns.take()
+                            await resources.turns.take()
                         if owned := self._owned(part, text):
                             yield owned
                     self._end(part)
@@ -183,36 +199,37 @@ class Delivery(Generic[R]):
             for task in ahead:
                 task.cancel()
                 task.add_done_callback(_close_result)
-            await pipeline.tasks.end(ahead)
+            await resources.tasks.end(ahead)
 
     async def _next_parts(
-        self, requests: Iterator[Request[R]], ahead: deque[asyncio.Task[list[_Part[R]]]]
-    ) -> list[_Part[R]]:
+        self, requests: Iterator[Request[R]], ahead: deque[asyncio.Task[list[Part[R]]]]
+    ) -> list[Part[R]]:
         """Return the next answer, in its parts, or nothing after the last."""
         if self._is_owned and self._ahead == 1:
             request = next(requests, None)
             return [] if request is None else await self._fetch(request)
-        for request in islice(requests, self._ahead - len(ahead)):
-            ahead.append(self._pipeline.tasks.start(self._fetch(request)))
+        most = 1 if self._is_doubtful else self._ahead
+        for request in islice(requests, most - len(ahead)):
+            ahead.append(self._resources.tasks.start(self._fetch(request)))
         if not ahead:
             return []
-        parts = await self._pipeline.tasks.outcome(ahead[0])
+        parts = await self._resources.tasks.outcome(ahead[0])
         ahead.popleft()
         return parts
 
-    async def _fetch(self, request: Request[R]) -> list[_Part[R]]:
+    async def _fetch(self, request: Request[R]) -> list[Part[R]]:
         """Get the answer to a request, or to what can be asked instead."""
-        pipeline = self._pipeline
+        resources = self._resources
         try:
             return [await self._fetch_part(request)]
         except BillingError as refusal:
-            alternative = pipeline.planner.instead(request, refusal)
+            alternative = resources.planner.instead(request, refusal)
             if alternative is None:
                 raise
             parts = await self._fetch_instead(alternative, refusal)
         try:
-            if pipeline.planner.learn(alternative):
-                pipeline.observer(ChunkNarrowed(**request.facts, max_days=alternative.max_days))
+            if resources.planner.learn(alternative):
+                resources.observer(ChunkNarrowed(**request.facts, max_days=alternative.max_days))
         except BaseException:
             _close(parts)
             raise
@@ -220,8 +237,8 @@ class Delivery(Generic[R]):
 
     async def _fetch_instead(
         self, alternative: Alternative[R], refusal: BillingError
-    ) -> list[_Part[R]]:
-        parts: list[_Part[R]] = []
+    ) -> list[Part[R]]:
+        parts: list[Part[R]] = []
         try:
             for request in alternative.requests:
                 parts.append(await self._fetch_part(request))  # noqa: PERF401 - closed on an error
@@ -234,45 +251,62 @@ class Delivery(Generic[R]):
             raise
         return parts
 
-    async def _fetch_part(self, request: Request[R]) -> _Part[R]:
-        received = await self._pipeline.fetcher.fetch(request, self._credentials)
+    async def _fetch_part(self, request: Request[R]) -> Part[R]:
+        received = await self._resources.fetcher.fetch(request, self._credentials)
         if not received.is_array:
             received.spool.close()
             with about(request, received.status, received.ray_id):
                 raise DecodeError("expected an array", "result")
-        return _Part(request, received)
+        return Part(request, received)
 
-    def _owned(self, part: _Part[R], text: bytes) -> list[R]:
-        """Decode a slice, and keep what the part's chunk owns."""
+    async def _decoded(self, part: Part[R]) -> list[R]:
+        """Return all records of an answer, whichever days they are of, and close it."""
+        resources, received = self._resources, part.received
+        records: list[R] = []
+        try:
+            while (text := await received.spool.take()) is not None:
+                await resources.turns.take()
+                records += self._batch(part, text)
+        finally:
+            received.spool.close()
+        return records
+
+    def _batch(self, part: Part[R], text: bytes) -> list[R]:
+        """Decode a slice."""
         request, received = part.request, part.received
-        began = perf_counter()
         with about(request, received.status, received.ray_id):
-            decoder = self._pipeline.decoder(request.endpoint.record_type)
+            decoder = self._resources.decoder(request.endpoint.record_type)
             batch = decoder.decode(text, part.decoded)
             check_owner(request, batch.records)
         if batch.missing:
             self._tell_missing(request, batch.missing)
-        chunk = request.chunk
-        owned = batch.records if chunk is None else inside(chunk, batch.records)
-        part.longest_slice = max(part.longest_slice, perf_counter() - began)
         part.decoded += len(batch.records)
+        return batch.records
+
+    def _owned(self, part: Part[R], text: bytes) -> list[R]:
+        """Decode a slice, and keep what the part's chunk owns."""
+        request, began = part.request, perf_counter()
+        records = self._batch(part, text)
+        chunk = request.chunk
+        owned = records if chunk is None else inside(chunk, records)
+        part.longest_slice = max(part.longest_slice, perf_counter() - began)
         part.delivered += len(owned)
         if not part.delivered and not part.is_elsewhere:
-            part.is_elsewhere = holds_other_days(request, batch.records)
+            part.is_elsewhere = holds_other_days(request, records)
         return owned
 
     def _tell_missing(self, request: Request[R], missing: frozenset[str]) -> None:
         for field in sorted(missing - self._told_missing):
             self._told_missing.add(field)
-            self._pipeline.observer(FieldMissing(**request.facts, field=field))
+            self._resources.observer(FieldMissing(**request.facts, field=field))
 
-    def _end(self, part: _Part[R]) -> None:
+    def _end(self, part: Part[R]) -> None:
         part.received.spool.close()
         request = part.request
         if part.is_elsewhere and not part.delivered:
             with about(request, part.received.status, part.received.ray_id):
                 raise DecodeError("the answer is about another range", "result")
-        self._pipeline.observer(
+        self._resources.observer(
             ChunkDone(
                 endpoint=request.endpoint.name,
                 scope_id=request.scope_id,
@@ -284,11 +318,11 @@ class Delivery(Generic[R]):
         )
 
 
-def _close(parts: list[_Part[R]]) -> None:
+def _close(parts: list[Part[R]]) -> None:
     for part in parts:
         part.received.spool.close()
 
 
-def _close_result(task: asyncio.Task[list[_Part[Any]]]) -> None:
+def _close_result(task: asyncio.Task[list[Part[Any]]]) -> None:
     if not task.cancelled() and task.exception() is None:
         _close(task.result())

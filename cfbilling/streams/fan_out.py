@@ -19,7 +19,7 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import aclosing, suppress
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 import attrs
 
@@ -29,18 +29,28 @@ from cfbilling.errors import AccountFailure, BillingError, FanOutError
 from cfbilling.events import AccountDone, AccountFailed
 from cfbilling.protocol.requests import Query
 from cfbilling.records import ChargeRecord
-from cfbilling.streams.delivery import Pipeline
 from cfbilling.streams.lanes import Lane, Lanes
+from cfbilling.streams.pipeline import Pipeline
 from cfbilling.streams.record_stream import BatchedStream
 
-__all__ = ["Accounts", "FanOut", "FanOutStream", "OnError"]
+__all__ = ["Accounts", "FanOut", "FanOutStream", "HasId", "OnError"]
 
 R = TypeVar("R", bound=ChargeRecord)
 Item = TypeVar("Item")
 Batch = TypeVar("Batch")
 
-Accounts = Iterable[str] | AsyncIterable[str] | Mapping[str, Credentials]
-"""Account ids, taken one by one as they are needed, or a mapping from id to its credentials."""
+
+class HasId(Protocol):
+    """Anything that has the id of an account, such as an `Account`."""
+
+    @property
+    def id(self) -> str | None:
+        """The id."""
+        ...
+
+
+Accounts = Iterable[str | HasId] | AsyncIterable[str | HasId] | Mapping[str, Credentials]
+"""Account ids, or what has one, taken one by one as they are needed; or id to its credentials."""
 
 OnError = Literal["defer", "raise", "yield"]
 """What a failed account does: raise at the end, raise at once, or come as an item."""
@@ -122,18 +132,25 @@ class FanOut(Generic[R]):
         if failures:
             raise FanOutError(failures)
 
-    def _entries(self, accounts: Iterable[str]) -> Iterator[_Entry]:
+    def _entries(self, accounts: Iterable[str | HasId]) -> Iterator[_Entry]:
         if isinstance(accounts, Mapping):
             for account_id, credentials in accounts.items():
                 own = self._credentials if credentials is None else credentials
                 yield _Entry(account_id, own)
         else:
-            for account_id in accounts:
-                yield _Entry(account_id, self._credentials)
+            for account in accounts:
+                yield _Entry(_id_of(account), self._credentials)
 
-    async def _entries_awaited(self, accounts: AsyncIterable[str]) -> AsyncGenerator[_Entry, None]:
-        async for account_id in accounts:
-            yield _Entry(account_id, self._credentials)
+    async def _entries_awaited(
+        self, accounts: AsyncIterable[str | HasId]
+    ) -> AsyncGenerator[_Entry, None]:
+        try:
+            async for account in accounts:
+                yield _Entry(_id_of(account), self._credentials)
+        finally:
+            if isinstance(accounts, BatchedStream):
+                # A stream of ours was made for this, and what it has under way ends with it.
+                await accounts.aclose()
 
     async def _begin_all(self) -> None:
         if isinstance(self._accounts, AsyncIterable):
@@ -239,7 +256,7 @@ class FanOut(Generic[R]):
         ahead = -(-self._concurrency // lane.active)
         try:
             request = self._query.about(account_id)
-            label = request.scope_id
+            label = str(request.scope_id)
             delivery = self._pipeline.deliver(request, lane.credentials, ahead, is_owned=True)
             async with aclosing(delivery.batches()) as batches:
                 async for records in batches:
@@ -259,6 +276,16 @@ class FanOut(Generic[R]):
             error.forget_frames()
         self._pipeline.observer(AccountFailed(account_id=label, error=error))
         await self._buffer.put(AccountFailure(label, error))
+
+
+def _id_of(account: object) -> object:
+    """Return the id of what was given: an id, or something that has one."""
+    if isinstance(account, str):
+        return account
+    try:
+        return getattr(account, "id", account)
+    except Exception:  # noqa: BLE001 - whatever it raises, it is no id
+        return account
 
 
 def _label(account_id: object) -> str:

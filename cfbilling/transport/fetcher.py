@@ -31,10 +31,12 @@ __all__ = ["Fetcher", "Session"]
 
 
 class Session(Protocol):
-    """Whatever sends a GET request."""
+    """Whatever sends a request."""
 
-    def get(self, url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Response]:
-        """Prepare a GET request; entering what is returned sends it."""
+    def send(
+        self, url: str, headers: Mapping[str, str], method: str, body: bytes | None, /
+    ) -> AbstractAsyncContextManager[Response]:
+        """Prepare a request; entering what is returned sends it."""
         ...
 
 
@@ -195,7 +197,8 @@ class Fetcher:
                     attempt=number,
                 )
             )
-            async with self._session.get(self._base_url + request.target, lane.headers) as exchange:
+            url, method = self._base_url + request.target, request.endpoint.method
+            async with self._session.send(url, lane.headers, method, request.body) as exchange:
                 signal = read_signal(exchange.status, exchange.headers, self._clock.now())
                 # At the head: what comes of the body does not change what it says of the quota.
                 # Only of another refusal, the body may still say that the quota is why.

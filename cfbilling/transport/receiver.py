@@ -21,6 +21,7 @@ from cfbilling.options import Clock, Limits, Timeouts
 from cfbilling.protocol.endpoints import Endpoint
 from cfbilling.protocol.envelope import error_for, refusal_details
 from cfbilling.protocol.headers import Headers
+from cfbilling.protocol.pages import PageInfo, read_page_info
 from cfbilling.protocol.proof import JsonProof, fast_parser
 from cfbilling.protocol.slices import Ending, Slicer
 from cfbilling.records import Record
@@ -61,6 +62,7 @@ class Received:
         ray_id: The ``cf-ray`` header.
         wire_bytes: Its length as sent.
         body_bytes: Its length after decompression.
+        pages: What its envelope says of the pages of a long result.
     """
 
     spool: Spool
@@ -69,6 +71,7 @@ class Received:
     ray_id: str | None
     wire_bytes: int
     body_bytes: int
+    pages: PageInfo | None = None
 
 
 class _Flow:
@@ -223,7 +226,15 @@ class Receiver:
         except BaseException:
             spool.close()
             raise
-        return Received(spool, ending.is_array, status, ray_id, body.wire_bytes, body.body_bytes)
+        return Received(
+            spool,
+            ending.is_array,
+            status,
+            ray_id,
+            body.wire_bytes,
+            body.body_bytes,
+            read_page_info(ending.envelope.result_info),
+        )
 
     async def _refusal_body(self, exchange: Response, flow: _Flow) -> bytes:
         """Return what a refusal says, as far as it is sane; the status alone says enough."""

@@ -276,8 +276,16 @@ class HttpSession:
             session, self._session = self._session, None
             await session.close()
 
-    def get(self, url: str, headers: Mapping[str, str]) -> Exchange:
-        """Prepare a GET request; entering what is returned sends it.
+    def send(
+        self, url: str, headers: Mapping[str, str], method: str = "GET", body: bytes | None = None
+    ) -> Exchange:
+        """Prepare a request; entering what is returned sends it.
+
+        Args:
+            url: The URL, as it is to be sent.
+            headers: The headers, our ``User-Agent`` aside.
+            method: The HTTP method.
+            body: The JSON that is sent, if anything is.
 
         Raises:
             TransportError: On entering, if no answer comes.
@@ -285,10 +293,15 @@ class HttpSession:
         """
         if self._session is None or self._session.closed:
             raise ConfigurationError("the HTTP session is closed")
+        own = {"User-Agent": self._user_agent}
+        if body is not None:
+            own["Content-Type"] = "application/json"
         return Exchange(
-            self._session.get(
+            self._session.request(
+                method,
                 URL(url, encoded=True),
-                headers={"User-Agent": self._user_agent, **headers},
+                data=body,
+                headers={**own, **headers},
                 allow_redirects=False,
                 raise_for_status=False,
                 auto_decompress=False,

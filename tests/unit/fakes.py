@@ -19,7 +19,7 @@ from cfbilling.events import Event, Observer
 from cfbilling.options import Clock, Limits, RetryPolicy
 from cfbilling.protocol.headers import QuotaPolicy
 from cfbilling.protocol.plan import Planner
-from cfbilling.streams.delivery import Pipeline
+from cfbilling.streams.pipeline import Pipeline
 from cfbilling.transport.fetcher import Fetcher
 from cfbilling.transport.receiver import Received, Receiver
 from tests.conftest import NOW
@@ -145,6 +145,8 @@ class Asked:
 
     url: str
     headers: Mapping[str, str]
+    method: str = "GET"
+    body: bytes | None = None
 
     @property
     def target(self) -> str:
@@ -193,9 +195,11 @@ class ScriptedSession:
         self.in_flight = 0
         self.most_in_flight = 0
 
-    def get(self, url: str, headers: Mapping[str, str]) -> ScriptedExchange:
+    def send(
+        self, url: str, headers: Mapping[str, str], method: str = "GET", body: bytes | None = None
+    ) -> ScriptedExchange:
         """Return the next exchange."""
-        self.asked.append(Asked(url, dict(headers)))
+        self.asked.append(Asked(url, dict(headers), method, body))
         exchange = self._answer(self.asked[-1])
         exchange.session = self
         return exchange

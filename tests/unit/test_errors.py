@@ -17,6 +17,7 @@ from cfbilling.errors import (
     ErrorDetail,
     FanOutError,
     InvalidRequest,
+    NotCovered,
     NotFound,
     PermissionDenied,
     RateLimited,
@@ -36,6 +37,7 @@ PARENTS: dict[type[BaseException], type[BaseException]] = {
     AuthenticationError: ApiError,
     PermissionDenied: ApiError,
     NotFound: ApiError,
+    NotCovered: ApiError,
     RateLimited: ApiError,
     ServerError: ApiError,
     FanOutError: BillingError,
@@ -51,6 +53,7 @@ CLASSES = [
     AuthenticationError,
     PermissionDenied,
     NotFound,
+    NotCovered,
     RateLimited,
     ServerError,
 ]

@@ -10,9 +10,11 @@ from cfbilling.errors import RateLimited
 from cfbilling.events import (
     AccountDone,
     AccountFailed,
+    ChargesAmbiguous,
     ChunkDone,
     ChunkNarrowed,
     ChunkReceived,
+    EndDateLearned,
     Event,
     FieldMissing,
     LoggingObserver,
@@ -21,6 +23,7 @@ from cfbilling.events import (
     RequestEvent,
     RequestSent,
     RetryScheduled,
+    SourceChanged,
     StreamStarted,
 )
 
@@ -79,6 +82,23 @@ EVENTS: list[tuple[Event, int, str]] = [
         logging.INFO,
         "field=ConsumedUnit",
     ),
+    (
+        EndDateLearned(endpoint="billable_usage", scope_id=ID, chunk=None, is_inclusive=True),
+        logging.INFO,
+        "is_inclusive=True",
+    ),
+    (
+        ChargesAmbiguous(endpoint="billable_usage", scope_id=ID, chunk=CHUNK, records=2),
+        logging.WARNING,
+        "records=2",
+    ),
+    (
+        SourceChanged(
+            endpoint="costs", scope_id=ID, chunk=CHUNK, source="billable_usage", error=ERROR
+        ),
+        logging.INFO,
+        "source=billable_usage error=slow down (status 429, retry after (s) 7.0)",
+    ),
     (QuotaPaused(seconds=7.5), logging.WARNING, "seconds=7.5"),
     (AccountDone(account_id=ID), logging.DEBUG, f"account_id={ID}"),
     (
@@ -110,7 +130,7 @@ def test_each_event_is_logged_at_its_level(
     LoggingObserver()(event)
     about = ""
     if isinstance(event, RequestEvent):
-        about = f"endpoint=usage scope_id={ID} chunk={event.chunk} "
+        about = f"endpoint={event.endpoint} scope_id={ID} chunk={event.chunk} "
     line = f"{type(event).__name__} {about}{told}"
     assert [("cfbilling.events", level, line)] == caplog.record_tuples
 

@@ -68,6 +68,7 @@ def test_the_structs_accept_what_is_documented(array: tuple[type[Record], list[R
     """Rows of the documented shape take the fast path, and both decoders agree on each digit."""
     record_type, rows = array
     decoder, text = DECODERS[record_type], array_text(*rows)
+    assert decoder._structs is not None
     fast = Batch(*decoder._structs.decode(text))
     assert told(decoder.decode_tolerantly(text)) == told(fast)
 
@@ -78,7 +79,9 @@ def test_the_decoders_agree(array: tuple[type[Record], list[Row]]) -> None:
     """Whatever the structs accept, the tolerant decoder reads alike, digit by digit."""
     record_type, rows = array
     decoder, text = DECODERS[record_type], array_text(*rows)
-    fast = outcome_of(lambda: Batch(*decoder._structs.decode(text)), *STRUCTS_REFUSE)
+    structs = decoder._structs
+    assert structs is not None
+    fast = outcome_of(lambda: Batch(*structs.decode(text)), *STRUCTS_REFUSE)
     slow = outcome_of(lambda: decoder.decode_tolerantly(text), DecodeError)
     if fast is not None:
         assert slow is not None
@@ -381,6 +384,7 @@ def test_the_memory_for_numbers_is_exact_when_full() -> None:
     texts = [f"{index}.50" for index in range(9000)] * 2
     row = row_of(USAGE)
     text = array_text(*(row | {"ListCost": text} for text in texts))
+    assert USAGES._structs is not None
     records, _ = USAGES._structs.decode(text)
     assert texts == [str(record.list_cost) for record in records]
 

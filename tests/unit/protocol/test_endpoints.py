@@ -6,43 +6,57 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cfbilling.chunk import DateChunk
+from cfbilling.cycles import BillingCycles
 from cfbilling.errors import ConfigurationError
 from cfbilling.protocol.endpoints import ENDPOINTS
 from cfbilling.protocol.requests import Query
-from cfbilling.records import BillingProfile, PaygoRecord, Record, UsageRecord
+from cfbilling.records import (
+    Account,
+    BillableMetric,
+    BillableUsageRecord,
+    BillingCredits,
+    BillingHistoryItem,
+    BillingProfile,
+    PaygoRecord,
+    Record,
+    Subscription,
+    UsageRecord,
+)
 
 ID = "023e105f4ecef8ad9ca31a8372d0c353"
 CHUNK = DateChunk(date(2025, 1, 1), date(2025, 2, 1))
-TABLE: list[tuple[str, str, str, type[Record], int | None, bool, str | None]] = [
-    (
-        "billing_profile",
-        "account_id",
-        f"/accounts/{ID}/billing/profile",
-        BillingProfile,
-        None,
-        False,
-        None,
-    ),
-    ("usage", "account_id", f"/accounts/{ID}/billable/usage", UsageRecord, 31, True, "alpha"),
+A = "account_id"
+V2 = f"/accounts/{ID}/billable/usage"
+V1 = f"/accounts/{ID}/billable-usage"
+TABLE: list[tuple[str, str | None, str, type[Record], int | None, str | None]] = [
+    ("billing_profile", A, f"/accounts/{ID}/billing/profile", BillingProfile, None, None),
+    ("usage", A, V2, UsageRecord, 31, "alpha"),
+    ("usage_query", A, V2, UsageRecord, 31, "alpha"),
+    ("billable_metrics", A, f"{V2}/billable-metrics", BillableMetric, 31, "alpha"),
     (
         "organization_usage",
         "organization_id",
         f"/organizations/{ID}/billable/usage",
         UsageRecord,
         31,
-        True,
         "alpha",
     ),
-    ("paygo_usage", "account_id", f"/accounts/{ID}/paygo-usage", PaygoRecord, None, False, "alpha"),
-    (
-        "paygo_usage_beta",
-        "account_id",
-        f"/accounts/{ID}/billing/usage/paygo",
-        PaygoRecord,
-        None,
-        False,
-        "beta",
-    ),
+    ("paygo_usage", A, f"/accounts/{ID}/paygo-usage", PaygoRecord, None, "alpha"),
+    ("paygo_usage_beta", A, f"/accounts/{ID}/billing/usage/paygo", PaygoRecord, None, "beta"),
+    ("billable_usage", A, V1, BillableUsageRecord, None, None),
+    ("billing_cycles", A, f"{V1}/info", BillingCycles, None, None),
+    ("billing_history", A, f"/accounts/{ID}/billing/history", BillingHistoryItem, None, None),
+    ("billing_credits", A, f"/accounts/{ID}/billing/credits", BillingCredits, None, None),
+    ("subscriptions", A, f"/accounts/{ID}/subscriptions", Subscription, None, None),
+    ("accounts", None, "/accounts", Account, None, None),
+]
+RANGED = [
+    "usage",
+    "billable_metrics",
+    "organization_usage",
+    "paygo_usage",
+    "paygo_usage_beta",
+    "billable_usage",
 ]
 
 
@@ -55,16 +69,33 @@ def test_the_table_is_the_documented_one() -> None:
             Query(row).about(ID).target,
             row.record_type,
             row.max_days,
-            row.filters_metric,
             row.stage,
         )
         for row in ENDPOINTS.values()
+        if not row.sources
     ]
     assert TABLE == found
-    assert [row[0] for row in TABLE] == list(ENDPOINTS)
+    assert [*(row[0] for row in TABLE), "costs"] == list(ENDPOINTS)
 
 
-@pytest.mark.parametrize("name", [row[0] for row in TABLE if row[0] != "billing_profile"])
+def test_only_what_is_documented_is_taken() -> None:
+    """Each endpoint takes the documented parameters, and one is asked by POST."""
+    found = {row.name: set(row.parameters) for row in ENDPOINTS.values() if row.parameters}
+    assert {
+        "usage": {"metric"},
+        "organization_usage": {"metric"},
+        "usage_query": {"cost", "filter_by", "group_by"},
+        "billing_history": {"status"},
+    } == found
+    assert ["usage_query"] == [row.name for row in ENDPOINTS.values() if row.method == "POST"]
+
+
+def test_costs_come_from_the_query_or_from_version_1() -> None:
+    """The sources of costs are those two, the better first."""
+    assert ["usage_query", "billable_usage"] == [row.name for row in ENDPOINTS["costs"].sources]
+
+
+@pytest.mark.parametrize("name", RANGED)
 def test_a_range_goes_out_as_from_and_to(name: str) -> None:
     """A chunk's ends are the query, exactly."""
     target = Query(ENDPOINTS[name], CHUNK).about(ID).target
@@ -125,7 +156,7 @@ def test_a_metric_needs_an_endpoint_that_filters() -> None:
         7,
     ],
 )
-@pytest.mark.parametrize(("name", "scope"), [(row[0], row[1]) for row in TABLE])
+@pytest.mark.parametrize(("name", "scope"), [(row[0], row[1]) for row in TABLE if row[1]])
 def test_what_is_no_id_is_refused(name: str, scope: str, scope_id: str) -> None:
     """An id that is not 32 lower-case hexadecimal digits is refused by its name, not shown."""
     with pytest.raises(ConfigurationError) as caught:

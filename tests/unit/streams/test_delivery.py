@@ -22,7 +22,8 @@ from cfbilling.options import Limits
 from cfbilling.protocol.endpoints import BILLING_PROFILE, PAYGO_USAGE, USAGE
 from cfbilling.protocol.requests import Query, Request
 from cfbilling.records import BillingProfile, ChargeRecord, UsageRecord
-from cfbilling.streams.delivery import Delivery, Pipeline
+from cfbilling.streams.delivery import Delivery
+from cfbilling.streams.pipeline import Pipeline
 from tests.conftest import Waits
 from tests.unit.fakes import (
     RAY,

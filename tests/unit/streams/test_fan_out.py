@@ -29,8 +29,8 @@ from cfbilling.protocol.endpoints import USAGE
 from cfbilling.protocol.headers import QuotaSignal
 from cfbilling.protocol.requests import Query
 from cfbilling.records import UsageRecord
-from cfbilling.streams.delivery import Pipeline
 from cfbilling.streams.fan_out import Accounts, FanOut, OnError
+from cfbilling.streams.pipeline import Pipeline
 from tests.conftest import Waits
 from tests.unit.fakes import (
     Asked,

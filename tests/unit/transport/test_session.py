@@ -262,12 +262,12 @@ async def test_a_session_that_is_not_open_says_so() -> None:
     """Before opening and after closing, a request is a configuration error."""
     session = HttpSession("test", Timeouts(), 1)
     with pytest.raises(ConfigurationError, match="closed"):
-        session.get("https://example.com", {})
+        session.send("https://example.com", {})
     session.open(API)
     await session.close()
     await session.close()
     with pytest.raises(ConfigurationError, match="closed"):
-        session.get("https://example.com", {})
+        session.send("https://example.com", {})
 
 
 async def test_a_session_whose_closing_was_cancelled_can_be_opened_again(
@@ -287,5 +287,5 @@ async def test_a_session_whose_closing_was_cancelled_can_be_opened_again(
         with pytest.raises(asyncio.CancelledError):
             await session.close()
     session.open(API)
-    session.get(API, {})._sending.close()  # type: ignore[attr-defined]  # never sent
+    session.send(API, {})._sending.close()  # type: ignore[attr-defined]  # never sent
     await session.close()

@@ -1,0 +1,111 @@
+"""What did it cost: from the version of the API that lets the account in, as FOCUS rows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from cfbilling.credentials import Credentials
+from cfbilling.errors import ApiError
+from cfbilling.events import SourceChanged
+from cfbilling.focus import FocusRecord, ServiceCategories, focus_rows
+from cfbilling.protocol.endpoints import Endpoint
+from cfbilling.protocol.requests import Query, Request
+from cfbilling.streams.cycles import CycleDelivery
+from cfbilling.streams.delivery import Delivery, Resources
+
+__all__ = ["CostDelivery"]
+
+
+class CostDelivery(Delivery[FocusRecord]):
+    """Delivers costs from the first source that does not refuse the account.
+
+    Args:
+        resources: What an open client has.
+        request: The request for the whole range.
+        credentials: The credential that signs.
+        ahead: The number of requests to fetch ahead.
+        is_owned: Whether it is consumed by a task that the client owns.
+        categories: FOCUS's ServiceCategory by the name of a service.
+    """
+
+    def __init__(
+        self,
+        resources: Resources,
+        request: Request[Any],
+        credentials: Credentials,
+        ahead: int,
+        *,
+        is_owned: bool,
+        categories: ServiceCategories,
+    ) -> None:
+        super().__init__(resources, request, credentials, ahead, is_owned=is_owned)
+        self._rows = focus_rows(categories)
+
+    async def batches(self) -> AsyncGenerator[list[FocusRecord], None]:
+        """Yield the rows in order; no batch is empty.
+
+        Raises:
+            ApiError: If every source refuses; it tells what each of them said.
+            BillingError: What else went wrong, with the request's facts.
+        """
+        planner = self._resources.planner
+        scope_id = self._request.scope_id or ""
+        sources = planner.sources(self._request)
+        refusals: list[ApiError] = []
+        for index, source in enumerate(sources):
+            has_more = index + 1 < len(sources)
+            delivery = self._from(source, is_doubtful=has_more)
+            async with aclosing(delivery.batches()) as batches:
+                try:
+                    batch = await anext(batches, None)
+                except ApiError as refusal:
+                    refusals.append(refusal)
+                    planner.learn_source(scope_id, None)
+                    if not has_more or not planner.may_be_elsewhere(refusal):
+                        raise _of_all(refusals) from refusal
+                    self._resources.observer(
+                        SourceChanged(
+                            **self._request.facts, source=sources[index + 1].name, error=refusal
+                        )
+                    )
+                    continue
+                if len(sources) > 1:
+                    planner.learn_source(scope_id, source)
+                while batch is not None:
+                    cycles = delivery.cycles if isinstance(delivery, CycleDelivery) else None
+                    yield self._rows(batch, cycles)
+                    batch = await anext(batches, None)
+                return
+
+    def _from(self, source: Endpoint[Any], *, is_doubtful: bool) -> Delivery[Any]:
+        kind = CycleDelivery if source.by_cycles else Delivery
+        is_query = "cost" in source.parameters
+        request = Query(source, self._request.chunk, cost=is_query).about(self._request.scope_id)
+        return kind(
+            self._resources,
+            request,
+            self._credentials,
+            self._ahead,
+            is_owned=self._is_owned,
+            is_doubtful=is_doubtful,
+        )
+
+
+def _of_all(refusals: list[ApiError]) -> ApiError:
+    """Return the last refusal, with what the others said."""
+    last = refusals[-1]
+    if len(refusals) == 1:
+        return last
+    told = "; ".join(f"{refusal.endpoint}: {refusal.message}" for refusal in refusals)
+    error = type(last)(
+        told,
+        status=last.status,
+        errors=tuple(detail for refusal in refusals for detail in refusal.errors),
+        ray_id=last.ray_id,
+        retry_after=last.retry_after,
+    )
+    error.endpoint, error.scope_id, error.chunk = last.endpoint, last.scope_id, last.chunk
+    error.attempts = last.attempts
+    return error

@@ -1,0 +1,61 @@
+"""The open client: what delivers the answer to any query."""
+
+from __future__ import annotations
+
+from typing import TypeVar, cast
+
+import attrs
+
+from cfbilling.credentials import Credentials
+from cfbilling.focus import SERVICE_CATEGORIES, ServiceCategories
+from cfbilling.protocol.requests import Request
+from cfbilling.records import Record
+from cfbilling.streams.costs import CostDelivery
+from cfbilling.streams.cycles import CycleDelivery
+from cfbilling.streams.delivery import Delivery, Resources
+from cfbilling.streams.paged import PagedDelivery
+
+__all__ = ["Pipeline"]
+
+R = TypeVar("R", bound=Record)
+
+
+@attrs.frozen(eq=False)
+class Pipeline(Resources):
+    """The open client, made on entering and dropped on closing.
+
+    Attributes:
+        categories: FOCUS's ServiceCategory by the name of a service.
+    """
+
+    categories: ServiceCategories = SERVICE_CATEGORIES
+
+    def deliver(
+        self,
+        request: Request[R],
+        credentials: Credentials,
+        ahead: int = 1,
+        *,
+        is_owned: bool = False,
+    ) -> Delivery[R]:
+        """Return the delivery of a request, which may become several.
+
+        Args:
+            request: The request for the whole range.
+            credentials: The credential that signs.
+            ahead: The number of requests to fetch ahead.
+            is_owned: Whether it is consumed by a task that the client owns; then one request at a
+                time needs no further task.
+        """
+        endpoint = request.endpoint
+        if endpoint.sources:
+            costs = CostDelivery(
+                self, request, credentials, ahead, is_owned=is_owned, categories=self.categories
+            )
+            return cast("Delivery[R]", costs)
+        kind: type[Delivery[R]] = Delivery
+        if endpoint.by_cycles:
+            kind = CycleDelivery
+        elif endpoint.per_page is not None:
+            kind = PagedDelivery
+        return kind(self, request, credentials, ahead, is_owned=is_owned)
