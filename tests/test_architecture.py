@@ -32,7 +32,7 @@ ARROWS = {
     "cycles": "_record chunk",
     "filters": "errors",
     "focus": "_record cycles records",
-    "decoding": "errors records",
+    "decoding": "_record errors records",
     "protocol": "chunk cycles errors filters focus records",
     "transport": "records protocol _concurrency credentials errors events options",
     "streams": "transport decoding protocol _concurrency chunk credentials cycles errors events"
