@@ -12,6 +12,7 @@ from cfbilling.cli.options import (
     connection_options,
     export_from,
     format_options,
+    query_from,
     range_options,
     verbosity_options,
 )
@@ -39,4 +40,4 @@ def paygo(account: tuple[str, ...], *, beta: bool, **given: Any) -> None:
       cfbilling paygo $CLOUDFLARE_ACCOUNT_ID --last 30d --format csv
     """  # noqa: D301 - click's mark for text that is not to be wrapped
     endpoint: Endpoint = "paygo_usage_beta" if beta else "paygo_usage"
-    run(lambda: run_export(export_from(given, endpoint, account)))
+    run(lambda: run_export(export_from(given, query_from(given, endpoint, account))))
