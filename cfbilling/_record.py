@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import attrs
 import msgspec
 
-__all__ = ["Column", "PlainRecord", "Record", "optional", "personal", "required"]
+__all__ = ["Column", "PlainRecord", "Record", "optional", "personal", "required", "unfrozen"]
 
 # By the text of a field's annotation: evaluating all of them would slow the import down.
 _KINDS: Mapping[str, type] = MappingProxyType(
@@ -144,3 +144,18 @@ class PlainRecord(Record):
     @staticmethod
     def _wire_name(name: str) -> str:
         return name
+
+
+def unfrozen(record_type: type[Record]) -> type[Record]:
+    """Make a subclass with the same layout whose instances can be filled and then frozen.
+
+    A frozen attrs class sets each field through ``object.__setattr__``, which costs more than
+    decoding them. Here the fields are stored plainly, and the instance gets its true class
+    afterwards.
+    """
+    plain = {
+        "__slots__": (),
+        "__setattr__": object.__setattr__,
+        "__delattr__": object.__delattr__,
+    }
+    return type(f"_Unfrozen{record_type.__name__}", (record_type,), plain)

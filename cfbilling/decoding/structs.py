@@ -16,6 +16,7 @@ from typing import Annotated, Any, Generic, TypeAlias, TypeVar, get_args, get_ty
 import attrs
 import msgspec
 
+from cfbilling._record import unfrozen
 from cfbilling.records import Record
 
 __all__ = ["AwareDatetime", "Refused", "StructDecoder", "exact_decimals", "has_struct"]
@@ -107,21 +108,6 @@ def _struct_for(record_type: type[Record], value_types: Mapping[str, Any]) -> ty
     )
 
 
-def _unfrozen(record_type: type[Record]) -> type[Record]:
-    """Make a subclass with the same layout whose instances can be filled and then frozen.
-
-    A frozen attrs class sets each field through ``object.__setattr__``, which costs more than
-    decoding them. Here the fields are stored plainly, and the instance gets its true class
-    afterwards.
-    """
-    plain = {
-        "__slots__": (),
-        "__setattr__": object.__setattr__,
-        "__delattr__": object.__delattr__,
-    }
-    return type(f"_Unfrozen{record_type.__name__}", (record_type,), plain)
-
-
 Fill: TypeAlias = Callable[[Iterable[Any], set[str]], list[Any]]
 """Makes records of rows, and adds the wire names of required fields that some of them lack."""
 
@@ -168,7 +154,7 @@ def _fill_for(record_type: type[Record], value_types: Mapping[str, Any]) -> Fill
     ]
     scope: dict[str, Any] = {
         "new": object.__new__,
-        "Unfrozen": _unfrozen(record_type),
+        "Unfrozen": unfrozen(record_type),
         "Frozen": record_type,
         "Decimal": Decimal,
         "Refused": Refused,

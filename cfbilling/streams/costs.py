@@ -17,6 +17,9 @@ from cfbilling.streams.delivery import Delivery, Resources
 
 __all__ = ["CostDelivery"]
 
+_PIECE = 256
+"""How many rows are made in one turn of the event loop."""
+
 
 class CostDelivery(Delivery[FocusRecord]):
     """Delivers costs from the first source that does not refuse the account.
@@ -73,9 +76,11 @@ class CostDelivery(Delivery[FocusRecord]):
                     continue
                 if len(sources) > 1:
                     planner.learn_source(scope_id, source)
+                cycles = delivery.cycles if isinstance(delivery, CycleDelivery) else None
                 while batch is not None:
-                    cycles = delivery.cycles if isinstance(delivery, CycleDelivery) else None
-                    yield self._rows(batch, cycles)
+                    for begin in range(0, len(batch), _PIECE):
+                        await self._resources.turns.take()
+                        yield self._rows(batch[begin : begin + _PIECE], cycles)
                     batch = await anext(batches, None)
                 return
 

@@ -131,12 +131,12 @@ class CycleDelivery(Delivery[R]):
         if len(dates) == 1:
             return [first]
         last = dates[0][1]
-        answers, seen = [first], _days(first)
+        answers, seen = [first], await self._days(first)
         reading = reading_of(last, seen, None, is_alone=False)
         if reading is Reading.UNKNOWN and (not is_alone or last < window.chunk.day_after):
             second = await self._records(asked, dates[1])
             proves = is_alone and asked.is_followed
-            reading = reading_of(last, seen, _days(second), is_alone=proves)
+            reading = reading_of(last, seen, await self._days(second), is_alone=proves)
             if is_alone:
                 on_last = DateChunk(last, last + _DAY)
                 answers = [first + inside(on_last, second)]
@@ -155,10 +155,20 @@ class CycleDelivery(Delivery[R]):
         request = self._request.over(DateChunk(asked.first, asked.last + _DAY), dates)
         part = await self._fetch_part(request)
         records = await self._decoded(part)
-        if any(charge.charge_period_start is None for charge in _charges_of(records)):
+        if len(await self._days(records)) < len(records):
             with about(request, part.received.status, part.received.ray_id):
                 raise DecodeError("a charge without a day", "result.ChargePeriodStart")
         return records
+
+    async def _days(self, records: list[R]) -> list[date]:
+        """Return the day of each record that has one."""
+        days: list[date] = []
+        for begin in range(0, len(records), _PIECE):
+            await self._resources.turns.take()
+            charges = cast("list[ChargeRecord]", records[begin : begin + _PIECE])
+            starts = (charge.charge_period_start for charge in charges)
+            days += [start.astimezone(UTC).date() for start in starts if start is not None]
+        return days
 
     async def _united(self, answers: list[list[R]], window: Window) -> list[R]:
         """Return what is in any of the answers, each row as often as in the one with most of it."""
@@ -189,15 +199,3 @@ class CycleDelivery(Delivery[R]):
                 )
             )
         return united
-
-
-def _charges_of(records: list[R]) -> list[ChargeRecord]:
-    return cast("list[ChargeRecord]", records)
-
-
-def _days(records: list[R]) -> list[date]:
-    return [
-        charge.charge_period_start.astimezone(UTC).date()
-        for charge in _charges_of(records)
-        if charge.charge_period_start is not None
-    ]

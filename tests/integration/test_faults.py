@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import attrs
 import pytest
 
-from cfbilling import ApiToken, BillingClient, BillingError, RetryPolicy, Timeouts
-from cfbilling.sandbox import Fault, Sandbox
+from cfbilling import (
+    ApiToken,
+    BillingClient,
+    BillingError,
+    Clock,
+    RecordStream,
+    RetryPolicy,
+    Timeouts,
+)
+from cfbilling.sandbox import Fault, Sandbox, Subscription
 from tests.conftest import Waits
 from tests.integration.test_quota import SharedTime
 from tests.integration.truth import received, truth
 
 START, END = date(2025, 1, 1), date(2025, 1, 2)
+FIRST = datetime(2020, 1, 1, 5, tzinfo=UTC)
 COMPRESSIONS = ["auto", "off"]
 
 pytestmark = pytest.mark.usefixtures("loop_without_debug")
@@ -188,3 +197,59 @@ async def test_a_body_that_trickles_is_given_up_in_time(rate: float) -> None:
         assert (await client.billing_profile(sandbox.account_ids[0])).id
         assert len(sandbox.requests) == (2 if rate else 1)
         assert 60 <= time.seconds <= (63 if rate else 2_000)
+
+
+@pytest.mark.parametrize("kind", ["reset_at", "close_at", "end_at", "corrupt_at"])
+@pytest.mark.parametrize("endpoint", ["usage_query", "billable_usage", "costs"])
+async def test_the_same_holds_for_costs(waits: Waits, endpoint: str, kind: str) -> None:
+    """The query and a billing cycle break at any byte: mended, or a clear error and no record."""
+    start, end, today = date(2025, 1, 1), date(2025, 1, 2), date(2026, 3, 10)
+    is_query = endpoint == "usage_query"
+    async with Sandbox(
+        accounts=1,
+        records_per_day=1,
+        quota=1_000_000,
+        today=today,
+        idle_days=0.97,
+        kind="both" if is_query else "self_serve",
+    ) as sandbox:
+        (account,) = sandbox.account_ids
+        sandbox.subscribe(account, Subscription("only", FIRST, FIRST))
+
+        def stream(client: BillingClient) -> RecordStream[Any]:
+            if endpoint == "costs":
+                return client.costs(account, start, date(2025, 2, 1), source="v1")
+            if is_query:
+                return client.usage(account, start, end, cost=True)
+            return client.billable_usage(account, start, date(2025, 2, 1))
+
+        def client_of(**more: Any) -> BillingClient:
+            return BillingClient(ApiToken(sandbox.api_token), base_url=sandbox.base_url, **more)
+
+        at = Clock(now=lambda: datetime(2026, 3, 10, 12, tzinfo=UTC), sleep=waits.clock.sleep)
+        sizes: list[int] = []
+        async with client_of(
+            clock=at, observer=lambda event: sizes.append(getattr(event, "wire_bytes", 0))
+        ) as client:
+            expected = await stream(client).collect()
+        path: Any = "usage" if is_query else "billable_usage"
+        async with (
+            client_of(clock=at) as mending,
+            client_of(clock=at, retry=RetryPolicy(attempts=1)) as telling,
+        ):
+            for offset in range(max(sizes)):
+                place: dict[str, Any] = {kind: offset}
+                if kind != "corrupt_at":
+                    sandbox.faults.add(Fault(**place, endpoint=path))
+                    assert expected == await stream(mending).collect()
+                sandbox.faults.add(Fault(**place, endpoint=path))
+                found: list[object] = []
+                try:
+                    async for record in stream(telling):
+                        found.append(record)  # noqa: PERF401 - what came before the error counts
+                except BillingError as error:
+                    assert account == error.scope_id
+                    assert [] == found
+                else:
+                    assert kind == "corrupt_at"
+                    assert len(expected) == len(found)

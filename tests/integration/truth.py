@@ -11,7 +11,7 @@ from cfbilling.records import Record
 
 __all__ = ["received", "truth"]
 
-_DATE_TIMES = ("Period", "created_on")
+_DATE_TIMES = ("Period", "created_on", "_period_", "occurred_at", "valid_", "_depletion_")
 
 
 @cache

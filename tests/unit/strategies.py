@@ -10,7 +10,16 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import attrs
 from hypothesis import strategies as st
 
-from cfbilling.records import PaygoRecord, Record, UsageRecord
+from cfbilling.records import (
+    Account,
+    BillableUsageRecord,
+    BillingCredits,
+    BillingHistoryItem,
+    PaygoRecord,
+    Record,
+    Subscription,
+    UsageRecord,
+)
 
 T = TypeVar("T")
 Row = dict[str, str]
@@ -47,7 +56,41 @@ PAYGO = {
     "PricingQuantity": 150000,
     "ServiceName": "Workers Standard",
 }
-_EXAMPLES: Mapping[type[Record], Mapping[str, object]] = {UsageRecord: USAGE, PaygoRecord: PAYGO}
+BILLABLE = {
+    "BilledCost": 0,
+    "BillingAccountId": "023e105f4ecef8ad9ca31a8372d0c353",
+    "BillingAccountName": None,
+    "BillingCurrency": "USD",
+    "BillingPeriodStart": "2025-02-01T00:00:00Z",
+    "ChargeCategory": "Usage",
+    "ChargeClass": None,
+    "ChargeDescription": "R2 Data Storage",
+    "ChargePeriodEnd": "2025-02-28T23:59:59Z",
+    "ChargePeriodStart": "2025-02-28T00:00:00Z",
+    "ConsumedQuantity": 150000,
+    "ConsumedUnit": "",
+    "ContractedCost": 3,
+    "CumulatedContractedCost": 7,
+    "CumulatedPricingQuantity": 4500000,
+    "EffectiveCost": 0,
+    "HostProviderName": "Cloudflare",
+    "InvoiceIssuerName": "Cloudflare",
+    "ListCost": 3,
+    "PricingQuantity": 150000,
+    "PricingUnit": "GB-months",
+    "ServiceName": "R2",
+    "ServiceProviderName": "Cloudflare",
+}
+_EXAMPLES: Mapping[type[Record], Mapping[str, object]] = {
+    UsageRecord: USAGE,
+    PaygoRecord: PAYGO,
+    BillableUsageRecord: BILLABLE,
+    BillingHistoryItem: {},
+    BillingCredits: {},
+    Subscription: {},
+    Account: {},
+}
+RECORD_TYPES = list(_EXAMPLES)
 
 TORMENTS = (
     "}],{",
@@ -132,6 +175,7 @@ json_texts = st.recursive(
     ),
     max_leaves=5,
 )
+objects = st.dictionaries(st.text(max_size=6), json_texts, max_size=3).map(row_text)
 tags = st.dictionaries(
     st.text(max_size=6), st.one_of(strings(), st.sampled_from(["true", "false"])), max_size=3
 ).map(row_text)
@@ -141,6 +185,7 @@ VALID: Mapping[type, st.SearchStrategy[str]] = {
     Decimal: numbers,
     datetime: moments(),
     bool: st.sampled_from(["true", "false"]),
+    Mapping[str, object]: objects,
 }
 ODD = st.one_of(
     st.sampled_from(
