@@ -107,11 +107,13 @@ metric_option = _all_of(
     click.option("--metric", metavar="M", help="Only this billable metric."),
 )
 
-all_accounts_option = click.option(
-    "--all-accounts",
-    is_flag=True,
-    help="Every account that the credential sees, in place of ACCOUNTs; they are asked about as "
-    "the service lists them.",
+all_accounts_option = _all_of(
+    click.option(
+        "--all-accounts",
+        is_flag=True,
+        help="Every account that the credential sees, in place of ACCOUNTs; they are asked about "
+        "as the service lists them.",
+    ),
 )
 
 accounts_argument = _all_of(
