@@ -25,7 +25,7 @@ from cfbilling.cli.process import run
 __all__ = ["accounts"]
 
 
-@click.command()
+@click.command(short_help="List the accounts that the credential sees.")
 @format_options()
 @connection_options
 def accounts(**given: Any) -> None:

@@ -21,7 +21,7 @@ from cfbilling.cli.process import run
 __all__ = ["billable_usage"]
 
 
-@click.command("billable-usage")
+@click.command("billable-usage", short_help="Usage and costs of self-serve accounts (version 1).")
 @accounts_argument
 @range_options
 @format_options()

@@ -23,7 +23,7 @@ from cfbilling.cli.query import Source
 __all__ = ["costs"]
 
 
-@click.command()
+@click.command(short_help="What usage cost, of any account, as FOCUS rows.")
 @accounts_argument
 @range_options
 @click.option(

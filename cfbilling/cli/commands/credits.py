@@ -24,7 +24,7 @@ from cfbilling.cli.process import run
 __all__ = ["credits_"]
 
 
-@click.command("credits")
+@click.command("credits", short_help="What is left of credits.")
 @accounts_argument
 @format_options()
 @connection_options

@@ -30,7 +30,7 @@ __all__ = ["cycles"]
 _DAY = timedelta(days=1)
 
 
-@click.command()
+@click.command(short_help="Billing cycles of self-serve accounts.")
 @accounts_argument
 @range_options
 @format_options()

@@ -29,7 +29,7 @@ __all__ = ["demo"]
 _MONTHS = 13
 
 
-@click.command()
+@click.command(short_help="Show 13 months of costs, from invented accounts.")
 @click.option(
     "--live",
     is_flag=True,

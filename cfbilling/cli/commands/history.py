@@ -23,7 +23,7 @@ from cfbilling.cli.process import run
 __all__ = ["history"]
 
 
-@click.command()
+@click.command(short_help="Invoices, payments and refunds.")
 @accounts_argument
 @click.option("--status", metavar="S", help="Only what has this status, such as paid or open.")
 @format_options()

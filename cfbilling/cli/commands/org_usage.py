@@ -21,7 +21,7 @@ from cfbilling.cli.process import run
 __all__ = ["org_usage"]
 
 
-@click.command("org-usage")
+@click.command("org-usage", short_help="Usage of every account of an organization (version 2).")
 @click.argument("organization")
 @range_options
 @metric_option

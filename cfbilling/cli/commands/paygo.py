@@ -22,7 +22,7 @@ from cfbilling.cli.query import Endpoint
 __all__ = ["paygo"]
 
 
-@click.command()
+@click.command(short_help="Pay-as-you-go usage, under the old names of version 1.")
 @accounts_argument
 @range_options
 @click.option("--beta", is_flag=True, help="Ask the beta endpoint, which sends fewer fields.")
@@ -31,6 +31,8 @@ __all__ = ["paygo"]
 @verbosity_options
 def paygo(account: tuple[str, ...], *, beta: bool, **given: Any) -> None:
     """Write the pay-as-you-go usage of ACCOUNTs.
+
+    Today these endpoints are called billable-usage, and under this name may no longer answer.
 
     These records do not say whose they are. When more than one account is asked for, a table or
     a file with columns has a first column AccountId; NDJSON stays as the service sends it.

@@ -30,7 +30,7 @@ from cfbilling.cli.report.totals import DIMENSIONS, Dimension, Row, Totals
 __all__ = ["report"]
 
 
-@click.command()
+@click.command(short_help="Add costs up: in the terminal, as a page, as a picture.")
 @accounts_argument
 @range_options
 @click.option(

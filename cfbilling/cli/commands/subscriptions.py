@@ -23,7 +23,7 @@ from cfbilling.cli.process import run
 __all__ = ["subscriptions"]
 
 
-@click.command()
+@click.command(short_help="Fixed fees, which are in no record of usage.")
 @accounts_argument
 @format_options()
 @connection_options

@@ -25,7 +25,7 @@ from cfbilling.cli.selection import selection_of
 __all__ = ["usage"]
 
 
-@click.command()
+@click.command(short_help="Usage of contracts (version 2), on request with costs.")
 @accounts_argument
 @range_options
 @metric_option
