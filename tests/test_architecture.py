@@ -31,7 +31,7 @@ ARROWS = {
     "progress": "events options",
     "_concurrency": "errors",
     "records": "_record",
-    "cycles": "_record chunk",
+    "cycles": "_record chunk errors",
     "filters": "errors",
     "focus": "_record cycles records",
     "decoding": "_record errors records",
