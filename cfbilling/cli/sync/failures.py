@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cfbilling import AccountFailure, BillingError
+from cfbilling import AccountFailure, BillingError, NumberOutOfRange
 from cfbilling.cli.errors import print_error
 from cfbilling.cli.sync.months import months_told
 
@@ -18,6 +18,7 @@ class Failures:
     def __init__(self) -> None:
         self._errors: dict[str, BillingError] = {}
         self._months: dict[tuple[str, str], list[str]] = {}
+        self._has_misfits = False
 
     @property
     def errors(self) -> list[BillingError]:
@@ -34,13 +35,16 @@ class Failures:
         _, account_id, start, *_ = failure.account_id.split("/")
         month, error = start[: len("2025-01")], failure.error
         self._errors.setdefault(account_id, error)
+        self._has_misfits |= isinstance(error, NumberOutOfRange)
         others = self._months.setdefault((account_id, error.message), [])
         others.append(month)
         if len(others) == 1:
             print_error(f"{account_id} failed for {month}: {error}")
 
     def tell_rest(self) -> None:
-        """Tell for which other months an account has failed."""
+        """Tell for which other months an account has failed, and what helps if that is known."""
         for (account_id, message), (_, *months) in self._months.items():
             if months:
                 print_error(f"{account_id} failed for {months_told(months)} too: {message}")
+        if self._has_misfits:
+            print_error("--format ndjson keeps numbers that do not fit, digit for digit")
