@@ -190,7 +190,7 @@ def format_options(*names: str) -> Callable[[F], F]:
             type=click.IntRange(0, 38),
             metavar="S",
             help="Parquet: digits after the point of every number, decimal128(38, S); by default "
-            "26 for amounts and prices, 22 for quantities. One that does not fit is an error.",
+            "28 for amounts and prices, 22 for quantities. One that does not fit is an error.",
         ),
     )
 
