@@ -409,8 +409,8 @@ class BillingClient:
             start: As in `usage`; without it, the current month (UTC) through today.
             end: As in `usage`.
             source: ``"v2"`` for the cost query of contracts, ``"v1"`` for the billable usage of
-                self-serve accounts, ``"auto"`` for the first of them that does not answer 403 or
-                404; that is remembered for the account.
+                self-serve accounts, ``"auto"`` for the first of them that does not refuse the
+                account; it is remembered for account and credential, and asked first then.
 
         Returns:
             The rows whose charge period starts in ``[start, end)``; ``x_source`` says whose.

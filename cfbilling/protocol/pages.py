@@ -91,6 +91,7 @@ class Pages:
         self._different = 0
         self._longest = 0
         self._total: int | None = None
+        self._has_changed = False
         self._has_moved = False
         self._ids: Counter[str] = Counter()
         self._contents: set[bytes] = set()
@@ -166,7 +167,7 @@ class Pages:
         if not least <= total <= most:
             self._is_total_true, self._total = False, None
             return
-        self._has_moved |= self._total not in {None, total}
+        self._has_changed |= self._total not in {None, total}
         self._total = total
 
     def _is_last(self, count: int, info: PageInfo | None, *, is_repeated: bool) -> bool:
@@ -190,10 +191,11 @@ class Pages:
         """
         lacks = self._total is not None and self._different < self._total
         is_still = self._ids == self._ids_before or not self._taken
-        if lacks and is_still:
+        if lacks and is_still and not (self._has_changed and self._taken):
             told = f"{self._different} of {self._total} items came"
             raise DecodeError(told, "result_info.total_count")
-        self.has_ended = is_still or not (lacks or self._has_moved)
+        is_whole = is_still or not (self._has_moved or self._has_changed)
+        self.has_ended = is_whole and not lacks
         if self.has_ended:
             return
         if self._readings >= _MOST_READINGS:
