@@ -304,7 +304,7 @@ class Delivery(Generic[R]):
         return owned
 
     def _tell_missing(self, request: Request[R], missing: frozenset[str]) -> None:
-        for field in sorted(missing - self._told_missing):
+        for field in sorted(missing - request.endpoint.may_lack - self._told_missing):
             self._told_missing.add(field)
             self._resources.observer(FieldMissing(**request.facts, field=field))
 
