@@ -14,7 +14,7 @@ from rich.text import Text
 
 from cfbilling import Clock
 from cfbilling.cli.plain_text import plain, plain_console
-from cfbilling.events import Event, FieldMissing, QuotaPaused, StreamStarted
+from cfbilling.events import ChunkDone, Event, FieldMissing, QuotaPaused, StreamStarted
 from cfbilling.progress import Progress
 
 __all__ = ["Counted", "ProgressBar", "Verbosity", "duration", "event_line", "progress_shown"]
@@ -90,7 +90,8 @@ class ProgressBar:
     def __call__(self, event: Event) -> None:
         """Take note of *event*."""
         # The list of accounts is no part of the job: it would count as an account's answer.
-        if not (isinstance(event, StreamStarted) and event.endpoint == _ACCOUNTS):
+        is_list = isinstance(event, StreamStarted | ChunkDone) and event.endpoint == _ACCOUNTS
+        if not is_list:
             self.progress(event)
         if self._verbosity.quiet:
             return
