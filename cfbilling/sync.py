@@ -11,13 +11,14 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from itertools import islice
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from cfbilling.client import BillingClient
 from cfbilling.errors import AccountFailure, ConfigurationError, FanOutError
 from cfbilling.jobs import WorkUnit
 from cfbilling.records import ChargeRecord
 from cfbilling.store.facts import ObjectFacts
+from cfbilling.store.horizon import RESTATE, checked_restate
 from cfbilling.store.results import SyncReport, SyncResult, Tally
 from cfbilling.store.store import Store, StoreFormat
 from cfbilling.streams.record_stream import RecordStream
@@ -33,10 +34,6 @@ __all__ = [
     "sync_unit",
 ]
 
-RESTATE: Final = timedelta(days=35)
-"""How long after its last day a unit may be restated, unless the caller says otherwise."""
-
-_LONGEST = timedelta(days=3660)
 _LOOKED_AT = 32
 
 
@@ -100,7 +97,7 @@ async def due(
     """
     now, left = client.clock.now().astimezone(UTC), iter(units)
     while some := list(islice(left, _LOOKED_AT)):
-        checks = [_is_due(unit, store, now, _checked_restate(restate)) for unit in some]
+        checks = [_is_due(unit, store, now, checked_restate(restate)) for unit in some]
         for unit, is_due in zip(some, await _all(checks), strict=True):
             if is_due:
                 yield unit
@@ -155,7 +152,7 @@ async def sync(
     """
     if on_error not in ("defer", "report"):
         raise ConfigurationError("on_error must be 'defer' or 'report'")
-    margin = _checked_restate(restate)
+    margin = checked_restate(restate)
     await store.check()
     now = client.clock.now().astimezone(UTC)
 
@@ -174,9 +171,3 @@ async def sync(
     if report.failures and on_error == "defer":
         raise FanOutError(report.failures)
     return report
-
-
-def _checked_restate(restate: timedelta) -> timedelta:
-    if not isinstance(restate, timedelta) or not timedelta(0) <= restate <= _LONGEST:
-        raise ConfigurationError("restate must be a timedelta of 0 to 3,660 days")
-    return restate

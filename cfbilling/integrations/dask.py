@@ -31,7 +31,8 @@ from cfbilling.integrations.cluster.run import Run
 from cfbilling.integrations.cluster.worker import ClientPlugin
 from cfbilling.jobs import WorkUnit
 from cfbilling.options import RetryPolicy, whole_number
-from cfbilling.sync import RESTATE, Store, SyncReport, SyncResult
+from cfbilling.store.horizon import RESTATE, checked_restate
+from cfbilling.sync import Store, SyncReport, SyncResult
 
 __all__ = ["CredentialSource", "FromEnvironment", "FromFolder", "sync_on"]
 
@@ -85,6 +86,7 @@ def sync_on(
     if not isinstance(retry, RetryPolicy):
         raise ConfigurationError("retry must be a RetryPolicy")
     _check_travellers(store, credentials, client)
+    checked_restate(restate)
     spread = whole_number("spread", spread, 1)
     backlog = Backlog(_checked_units(units), retry, spread=spread, ends=ends)
     plugin = ClientPlugin(client, credentials, backlog.names)
