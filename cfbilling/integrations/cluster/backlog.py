@@ -21,6 +21,9 @@ from cfbilling.transport.retry import is_transient
 
 __all__ = ["Backlog", "Job"]
 
+_FEW = 4
+"""What is not worth sharing out: two tasks of so many keep a client busy."""
+
 
 @attrs.define(eq=False)
 class Job:
@@ -120,9 +123,11 @@ class Backlog:
         group = self._begun_with(worker, now) or self._begin_with(worker, now)
         if group is None:
             return []
-        jobs = [group.ready.popleft() for _ in range(min(self._size, len(group.ready)))]
-        self._left -= len(jobs)
-        return jobs
+        # Half of a worker's share: the less there is left, the more evenly it is shared out.
+        share = max(_FEW, -(-len(group.ready) // (2 * self._spread)))
+        number = min(self._size, share, len(group.ready))
+        self._left -= number
+        return [group.ready.popleft() for _ in range(number)]
 
     def put_back(self, job: Job, error: BillingError, now: float) -> bool:
         """Put back a unit that failed, for another attempt; return whether there is to be one.

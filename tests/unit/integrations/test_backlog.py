@@ -124,6 +124,16 @@ def test_a_worker_keeps_to_its_groups_and_idle_ones_begin_with_others() -> None:
     assert frozenset({"small", "large", "middle"}) == backlog.names
 
 
+def test_what_is_left_is_shared_out_evenly() -> None:
+    """Few units of one credential are no one worker's, where more may have it."""
+    backlog = Backlog(units_of({"a": 200}), POLICY, spread=2)
+    numbers: list[int] = []
+    while not backlog.is_empty:
+        numbers += [len(backlog.take(worker, 0.0)) for worker in "ab"]
+    assert [32, 32, 32, 26, 20, 15, 11, 8] == numbers[:8]
+    assert 200 == sum(numbers)
+
+
 @pytest.mark.parametrize(
     ("errors", "waits"),
     [
