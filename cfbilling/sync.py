@@ -104,8 +104,12 @@ async def due(
 
 
 async def _all(checks: Sequence[Coroutine[Any, Any, bool]]) -> list[bool]:
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(check) for check in checks]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(check) for check in checks]
+    except ExceptionGroup as several:
+        # The first has cancelled the others, and is what a caller can catch.
+        raise several.exceptions[0] from None
     return [task.result() for task in tasks]
 
 

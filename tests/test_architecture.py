@@ -31,7 +31,7 @@ ARROWS = {
     "progress": "events options",
     "_concurrency": "errors",
     "records": "_record",
-    "cycles": "_record chunk",
+    "cycles": "_record chunk errors",
     "filters": "errors",
     "focus": "_record cycles records",
     "decoding": "_record errors records",
@@ -48,7 +48,7 @@ ARROWS = {
     "client": f"streams transport decoding protocol _concurrency _version {PUBLIC}",
     "__init__": f"client streams protocol _version {PUBLIC}",
     "__main__": "cli",
-    "cli": "__init__ sandbox events progress",
+    "cli": "__init__ sandbox events progress sync",
     "sandbox": "",
 }
 # The same inside the sandbox, whose other files are at its root for users.
