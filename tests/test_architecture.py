@@ -39,6 +39,8 @@ ARROWS = {
     "arrow": "_record errors",
     "store": "arrow streams decoding jobs _concurrency errors records",
     "sync": "store streams client jobs errors records",
+    "integrations": "sync store streams transport client jobs arrow credentials errors options"
+    " records",
     "protocol": "chunk cycles errors filters focus records",
     "transport": "records protocol _concurrency credentials errors events options",
     "streams": "transport decoding protocol _concurrency chunk credentials cycles errors events"
