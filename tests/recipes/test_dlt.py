@@ -20,6 +20,7 @@ from cfbilling import (
     ApiToken,
     BillingClient,
     ConfigurationError,
+    FocusRecord,
     GroupBy,
     NumberOutOfRange,
     PermissionDenied,
@@ -28,6 +29,7 @@ from cfbilling import (
     WorkUnit,
     plan,
 )
+from cfbilling.arrow import schema
 from cfbilling.sandbox import Fault, Sandbox
 
 dlt: Any = pytest.importorskip("dlt", reason="needs the extra dlt")
@@ -195,7 +197,7 @@ async def test_only_what_is_loaded_is_replaced(tmp_path: Path) -> None:
 
 
 async def test_columns_hold_every_digit(tmp_path: Path) -> None:
-    """Amounts have 26 digits after the point and quantities 22, times have their time zone."""
+    """Decimals have the scale of their Arrow columns, times have their time zone."""
     async with Sandbox(accounts=1, records_per_day=1) as sandbox:
         warehouse = Warehouse(tmp_path, sandbox)
         await warehouse.load(list(plan(sandbox.account_ids, "2025-01-01", "2025-01-02")))
@@ -206,8 +208,11 @@ async def test_columns_hold_every_digit(tmp_path: Path) -> None:
                     "WHERE table_name = 'costs' AND table_schema = 'cloudflare'"
                 )
             )
-    assert "DECIMAL(38,26)" == kinds["list_cost"] == kinds["list_unit_price"]
-    assert "DECIMAL(38,22)" == kinds["consumed_quantity"]
+    columns = schema(FocusRecord)
+    money, quantity = (columns.field(n).type.scale for n in ("ListCost", "ConsumedQuantity"))
+    assert f"DECIMAL(38,{money})" == kinds["list_cost"] == kinds["list_unit_price"]
+    assert f"DECIMAL(38,{quantity})" == kinds["consumed_quantity"]
+    assert money > quantity
     assert "TIMESTAMP WITH TIME ZONE" == kinds["charge_period_start"]
     assert "VARCHAR" == kinds["tags"] == kinds[UNIT_COLUMN]
 
