@@ -25,6 +25,7 @@ from cfbilling.errors import (
 )
 from cfbilling.filters import GroupBy, UsageFilter
 from cfbilling.focus import SERVICE_CATEGORIES, FocusRecord
+from cfbilling.jobs import WorkUnit, plan
 from cfbilling.options import Clock, RetryPolicy, Timeouts
 from cfbilling.progress import Stats
 from cfbilling.protocol.headers import Quota, QuotaPolicy
@@ -94,7 +95,9 @@ __all__ = [
     "TransportError",
     "UsageFilter",
     "UsageRecord",
+    "WorkUnit",
     "__version__",
     "credentials_from_env",
+    "plan",
     "split_range",
 ]

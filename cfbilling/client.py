@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from datetime import UTC
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, get_args, overload
 
@@ -18,6 +19,7 @@ from cfbilling.errors import AccountFailure, ConfigurationError
 from cfbilling.events import LoggingObserver, Observer, Observers
 from cfbilling.filters import GroupBy, UsageFilter
 from cfbilling.focus import SERVICE_CATEGORIES, FocusRecord, ServiceCategories
+from cfbilling.jobs import UnitEndpoint, WorkUnit
 from cfbilling.options import Clock, Limits, RetryPolicy, Timeouts
 from cfbilling.progress import Stats
 from cfbilling.protocol.endpoints import (
@@ -55,9 +57,11 @@ from cfbilling.records import (
     Subscription,
     UsageRecord,
 )
-from cfbilling.streams.fan_out import Accounts, FanOut, FanOutStream, OnError
+from cfbilling.streams.delivery import EmptyDelivery
+from cfbilling.streams.fan_out import FanOut, FanOutStream, OnError
 from cfbilling.streams.pipeline import Pipeline
 from cfbilling.streams.record_stream import RecordStream
+from cfbilling.streams.subjects import Accounts, AccountSubject, UnitSubject
 from cfbilling.transport.fetcher import Fetcher
 from cfbilling.transport.receiver import Receiver
 from cfbilling.transport.session import HttpSession, checked_base_url
@@ -69,9 +73,6 @@ C = TypeVar("C", bound=ChargeRecord)
 
 UsageEndpoint = Literal["usage", "organization_usage"]
 PaygoEndpoint = Literal["paygo_usage", "paygo_usage_beta"]
-ChargeEndpoint = Literal[
-    "usage", "organization_usage", "billable_usage", "costs", "paygo_usage", "paygo_usage_beta"
-]
 
 _BASE_URL = "https://api.cloudflare.com/client/v4"
 
@@ -83,7 +84,9 @@ class BillingClient:
     one event loop.
 
     Args:
-        credentials: An `ApiToken` or an `ApiKey`; by default `credentials_from_env`.
+        credentials: An `ApiToken` or an `ApiKey`; by default `credentials_from_env`. Or a mapping
+            from names that units of work may carry to credentials, with the default one under
+            ``None``, if there is one.
         base_url: The API's URL; by default ``CLOUDFLARE_BASE_URL``, else the vendor's. Plain
             ``http`` is accepted for loopback only.
         retry: The retry policy.
@@ -112,7 +115,7 @@ class BillingClient:
 
     def __init__(
         self,
-        credentials: Credentials | None = None,
+        credentials: Credentials | Mapping[str | None, Credentials] | None = None,
         *,
         base_url: str | None = None,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
@@ -129,9 +132,7 @@ class BillingClient:
         service_categories: ServiceCategories = SERVICE_CATEGORIES,
         clock: Clock = Clock(),  # noqa: B008 - frozen
     ) -> None:
-        self._credentials = credentials_from_env() if credentials is None else credentials
-        if not isinstance(self._credentials, ApiToken | ApiKey):
-            raise ConfigurationError("credentials must be an ApiToken or an ApiKey")
+        self._named = _checked_credentials(credentials)
         if not isinstance(retry, RetryPolicy):
             raise ConfigurationError("retry must be a RetryPolicy")
         if not isinstance(assumed_quota, QuotaPolicy):
@@ -233,7 +234,7 @@ class BillingClient:
                 not entered.
         """
         fetcher = self._opened().fetcher
-        return fetcher.limiter(self._credentials if credentials is None else credentials).quota
+        return fetcher.limiter(self._default if credentials is None else credentials).quota
 
     async def billing_profile(self, account_id: str) -> BillingProfile:
         """Return who pays for an account and how.
@@ -618,7 +619,7 @@ class BillingClient:
         cost: bool = False,
         filter_by: UsageFilter | None = None,
         group_by: Iterable[GroupBy] = (),
-        endpoint: ChargeEndpoint = "usage",
+        endpoint: UnitEndpoint = "usage",
         source: Source = "auto",
         on_error: OnError = "defer",
     ) -> FanOutStream[Any, Any]:
@@ -652,7 +653,7 @@ class BillingClient:
             ConfigurationError: At once, for an argument that cannot be right or a client that is
                 not entered. An account id that cannot be right is a failure of that account.
         """
-        if not isinstance(endpoint, str) or endpoint not in get_args(ChargeEndpoint):
+        if not isinstance(endpoint, str) or endpoint not in get_args(UnitEndpoint):
             raise ConfigurationError("endpoint must be the name of one that yields records")
         if on_error not in get_args(OnError):
             raise ConfigurationError("on_error must be 'defer', 'raise' or 'yield'")
@@ -673,9 +674,8 @@ class BillingClient:
         return FanOutStream(
             FanOut(
                 self._opened(),
-                query,
+                AccountSubject(query, self._default),
                 accounts,
-                credentials=self._credentials,
                 on_error=on_error,
                 concurrency=self._limits.concurrency,
             )
@@ -683,7 +683,83 @@ class BillingClient:
 
     async def _object(self, endpoint: Endpoint[R], scope_id: str) -> R:
         request = Query(endpoint).about(scope_id)
-        return await self._opened().deliver(request, self._credentials).one()
+        return await self._opened().deliver(request, self._default).one()
+
+    def fetch(self, unit: WorkUnit) -> RecordStream[ChargeRecord]:
+        """Stream the records of a unit of work: all of them, or an error.
+
+        Days to come are not asked for; a unit that is nothing else is empty.
+
+        Args:
+            unit: The unit.
+
+        Returns:
+            Records of the type that its endpoint yields.
+
+        Raises:
+            ConfigurationError: At once, for what is no unit, or names a credential that the client
+                does not have; the rest while iterating as in `usage`.
+        """
+        subject = self._unit_subject()
+        request, credentials = subject.request(unit), subject.entry(unit).credentials
+        pipeline, ahead = self._opened(), self._limits.concurrency
+        if request is None:
+            return RecordStream(EmptyDelivery())
+        return RecordStream(pipeline.deliver(request, credentials, ahead))
+
+    @overload
+    def fetch_many(
+        self,
+        units: Iterable[WorkUnit] | AsyncIterable[WorkUnit],
+        *,
+        on_error: Literal["defer", "raise"] = "defer",
+    ) -> FanOutStream[tuple[WorkUnit, ChargeRecord], tuple[WorkUnit, list[ChargeRecord]]]: ...
+    @overload
+    def fetch_many(
+        self,
+        units: Iterable[WorkUnit] | AsyncIterable[WorkUnit],
+        *,
+        on_error: Literal["yield"],
+    ) -> FanOutStream[
+        tuple[WorkUnit, ChargeRecord] | AccountFailure,
+        tuple[WorkUnit, list[ChargeRecord]] | AccountFailure,
+    ]: ...
+    def fetch_many(
+        self,
+        units: Iterable[WorkUnit] | AsyncIterable[WorkUnit],
+        *,
+        on_error: OnError = "defer",
+    ) -> FanOutStream[Any, Any]:
+        """Stream the records of many units, ``concurrency`` of them at once.
+
+        Args:
+            units: The units, taken one by one as they are needed.
+            on_error: As in `fan_out`; the ``account_id`` of a failure is the unit's id.
+
+        Returns:
+            Pairs of unit and record, or by ``.batches()`` of unit and records.
+
+        Raises:
+            ConfigurationError: At once, for an argument that cannot be right or a client that is
+                not entered. What is no unit fails like a unit.
+        """
+        if on_error not in get_args(OnError):
+            raise ConfigurationError("on_error must be 'defer', 'raise' or 'yield'")
+        if isinstance(units, str | Mapping) or not isinstance(units, Iterable | AsyncIterable):
+            raise ConfigurationError("units must be an iterable of units")
+        return FanOutStream(
+            FanOut(
+                self._opened(),
+                self._unit_subject(),
+                units,
+                on_error=on_error,
+                concurrency=self._limits.concurrency,
+            )
+        )
+
+    def _unit_subject(self) -> UnitSubject[WorkUnit]:
+        today = self._clock.now().astimezone(UTC).date()
+        return UnitSubject(WorkUnit, self._named, today)
 
     def _stream(
         self,
@@ -698,7 +774,7 @@ class BillingClient:
 
     def _deliver(self, query: Query[R], scope_id: str | None) -> RecordStream[R]:
         request, pipeline = query.about(scope_id), self._opened()
-        return RecordStream(pipeline.deliver(request, self._credentials, self._limits.concurrency))
+        return RecordStream(pipeline.deliver(request, self._default, self._limits.concurrency))
 
     def _usage_query(
         self,
@@ -729,6 +805,13 @@ class BillingClient:
     def _range(self, start: Moment | None, end: Moment | None) -> DateChunk | None:
         return requested_range(start, end, self._clock.now())
 
+    @property
+    def _default(self) -> Credentials:
+        credentials = self._named.get(None)
+        if credentials is None:
+            raise ConfigurationError("credentials has no default: name one None")
+        return credentials
+
     def _opened(self) -> Pipeline:
         if self._pipeline is None:
             raise ConfigurationError("the client is not open: use it inside 'async with'")
@@ -741,3 +824,21 @@ def _checked_categories(categories: ServiceCategories) -> ServiceCategories:
         if all(isinstance(name, str) for name in names):
             return categories
     raise ConfigurationError("service_categories must be a mapping from name to category")
+
+
+def _checked_credentials(
+    credentials: Credentials | Mapping[str | None, Credentials] | None,
+) -> Mapping[str | None, Credentials]:
+    """Return the credentials by name; the default one's is ``None``."""
+    if credentials is None:
+        return {None: credentials_from_env()}
+    if isinstance(credentials, ApiToken | ApiKey):
+        return {None: credentials}
+    if not isinstance(credentials, Mapping) or not credentials:
+        raise ConfigurationError("credentials must be an ApiToken or an ApiKey")
+    for name, named in credentials.items():
+        if name is not None and (not isinstance(name, str) or not name):
+            raise ConfigurationError("the names of credentials must be texts, or None")
+        if not isinstance(named, ApiToken | ApiKey):
+            raise ConfigurationError("credentials must be an ApiToken or an ApiKey each")
+    return dict(credentials)

@@ -17,7 +17,7 @@ import cfbilling
 PACKAGE = Path(cfbilling.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 FOLDERS = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
-PUBLIC = "chunk credentials cycles errors events filters focus options progress records"
+PUBLIC = "chunk credentials cycles errors events filters focus jobs options progress records"
 
 # What each place may import of the package, beside itself. A place is a folder, or a file at the
 # root. What the table does not name may import nothing of ours.
@@ -33,6 +33,7 @@ ARROWS = {
     "filters": "errors",
     "focus": "_record cycles records",
     "decoding": "_record errors records",
+    "jobs": "protocol chunk errors filters",
     "protocol": "chunk cycles errors filters focus records",
     "transport": "records protocol _concurrency credentials errors events options",
     "streams": "transport decoding protocol _concurrency chunk credentials cycles errors events"

@@ -31,7 +31,7 @@ from cfbilling.records import Record
 from cfbilling.transport.fetcher import Fetcher
 from cfbilling.transport.receiver import Received
 
-__all__ = ["Delivery", "Part", "Resources"]
+__all__ = ["Delivery", "EmptyDelivery", "Part", "Resources"]
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
@@ -316,6 +316,16 @@ class Delivery(Generic[R]):
                 longest_slice=part.longest_slice,
             )
         )
+
+
+class EmptyDelivery:
+    """Delivers nothing, where there is nothing to ask yet."""
+
+    async def batches(self) -> AsyncGenerator[list[Any], None]:
+        """Yield nothing."""
+        nothing: tuple[list[Any], ...] = ()
+        for batch in nothing:
+            yield batch
 
 
 def _close(parts: list[Part[R]]) -> None:

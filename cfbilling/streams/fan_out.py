@@ -9,48 +9,32 @@ when its accounts are done.
 from __future__ import annotations
 
 import asyncio
-import reprlib
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
     Iterable,
-    Iterator,
     Mapping,
 )
-from contextlib import aclosing, suppress
-from typing import Generic, Literal, Protocol, TypeVar
-
-import attrs
+from contextlib import aclosing
+from typing import Any, Generic, Literal, TypeVar
 
 from cfbilling._concurrency import Buffer
-from cfbilling.credentials import Credentials
 from cfbilling.errors import AccountFailure, BillingError, FanOutError
 from cfbilling.events import AccountDone, AccountFailed
-from cfbilling.protocol.requests import Query
-from cfbilling.records import ChargeRecord
+from cfbilling.records import Record
 from cfbilling.streams.lanes import Lane, Lanes
 from cfbilling.streams.pipeline import Pipeline
 from cfbilling.streams.record_stream import BatchedStream
+from cfbilling.streams.subjects import Entry, Subject
 
-__all__ = ["Accounts", "FanOut", "FanOutStream", "HasId", "OnError"]
+__all__ = ["FanOut", "FanOutStream", "OnError"]
 
-R = TypeVar("R", bound=ChargeRecord)
+R = TypeVar("R", bound=Record)
+K = TypeVar("K")
 Item = TypeVar("Item")
 Batch = TypeVar("Batch")
 
-
-class HasId(Protocol):
-    """Anything that has the id of an account, such as an `Account`."""
-
-    @property
-    def id(self) -> str | None:
-        """The id."""
-        ...
-
-
-Accounts = Iterable[str | HasId] | AsyncIterable[str | HasId] | Mapping[str, Credentials]
-"""Account ids, or what has one, taken one by one as they are needed; or id to its credentials."""
 
 OnError = Literal["defer", "raise", "yield"]
 """What a failed account does: raise at the end, raise at once, or come as an item."""
@@ -59,22 +43,13 @@ _TURN = 256
 """How many accounts may be set aside in one turn of the event loop."""
 
 
-@attrs.frozen
-class _Entry:
-    """An account as it was given; of what type, nobody knows yet."""
-
-    account_id: object
-    credentials: Credentials
-
-
-class FanOut(Generic[R]):
+class FanOut(Generic[K, R]):
     """Begins accounts as others end, and delivers what they give.
 
     Args:
         pipeline: The open client.
-        query: The query about each account.
-        accounts: The accounts.
-        credentials: The credential of accounts that have none of their own.
+        subject: What to ask about each account or unit.
+        items: The accounts or units.
         on_error: The consequence of a failed account.
         concurrency: The most accounts under way at once, those of waiting lanes aside.
     """
@@ -82,28 +57,26 @@ class FanOut(Generic[R]):
     def __init__(
         self,
         pipeline: Pipeline,
-        query: Query[R],
-        accounts: Accounts,
+        subject: Subject[K, R],
+        items: Iterable[object] | AsyncIterable[object],
         *,
-        credentials: Credentials,
         on_error: OnError,
         concurrency: int,
     ) -> None:
         self._pipeline = pipeline
-        self._query = query
-        self._accounts = accounts
-        self._credentials = credentials
+        self._subject = subject
+        self._items = items
         self._on_error = on_error
         self._concurrency = concurrency
-        self._buffer: Buffer[tuple[str, list[R]] | AccountFailure] = Buffer(concurrency)
+        self._buffer: Buffer[tuple[K, list[R]] | AccountFailure] = Buffer(concurrency)
         self._changed = asyncio.Event()
         self._lanes = Lanes(pipeline.fetcher.limiter, concurrency, self._changed.set)
         self._running: set[asyncio.Task[None]] = set()
         # What is taken without waiting, by whoever has a place free; ``None`` for an async source.
-        self._plain = None if isinstance(accounts, AsyncIterable) else self._entries(accounts)
+        self._plain = None if isinstance(items, AsyncIterable) else subject.entries(items)
         self._bug: BaseException | None = None
 
-    async def items(self) -> AsyncGenerator[tuple[str, list[R]] | AccountFailure, None]:
+    async def items(self) -> AsyncGenerator[tuple[K, list[R]] | AccountFailure, None]:
         """Yield each account's batches; the accounts interleave.
 
         Raises:
@@ -132,29 +105,18 @@ class FanOut(Generic[R]):
         if failures:
             raise FanOutError(failures)
 
-    def _entries(self, accounts: Iterable[str | HasId]) -> Iterator[_Entry]:
-        if isinstance(accounts, Mapping):
-            for account_id, credentials in accounts.items():
-                own = self._credentials if credentials is None else credentials
-                yield _Entry(account_id, own)
-        else:
-            for account in accounts:
-                yield _Entry(_id_of(account), self._credentials)
-
-    async def _entries_awaited(
-        self, accounts: AsyncIterable[str | HasId]
-    ) -> AsyncGenerator[_Entry, None]:
+    async def _awaited(self, items: AsyncIterable[object]) -> AsyncGenerator[Entry, None]:
         try:
-            async for account in accounts:
-                yield _Entry(_id_of(account), self._credentials)
+            async for item in items:
+                yield self._subject.entry(item)
         finally:
-            if isinstance(accounts, BatchedStream):
+            if isinstance(items, BatchedStream):
                 # A stream of ours was made for this, and what it has under way ends with it.
-                await accounts.aclose()
+                await items.aclose()
 
     async def _begin_all(self) -> None:
-        if isinstance(self._accounts, AsyncIterable):
-            async with aclosing(self._entries_awaited(self._accounts)) as awaited:
+        if isinstance(self._items, AsyncIterable):
+            async with aclosing(self._awaited(self._items)) as awaited:
                 while await self._begin_some(awaited):
                     pass
         else:
@@ -168,7 +130,7 @@ class FanOut(Generic[R]):
         if self._bug is not None:
             raise self._bug
 
-    async def _begin_some(self, awaited: AsyncIterator[_Entry] | None) -> bool:
+    async def _begin_some(self, awaited: AsyncIterator[Entry] | None) -> bool:
         """Begin what may be begun, or take more accounts; return whether there may be more."""
         for _ in range(_TURN):
             if (begun := self._lanes.next_waiting()) is not None:
@@ -177,7 +139,7 @@ class FanOut(Generic[R]):
                 await self._change()
             else:
                 # Whatever the caller gives, an entry is never None.
-                entry: _Entry | None = None
+                entry: Entry | None = None
                 if self._plain is not None:
                     entry = next(self._plain, None)
                 elif awaited is not None:
@@ -191,29 +153,29 @@ class FanOut(Generic[R]):
 
     @property
     def _may_take(self) -> bool:
-        return self._lanes.may_take(is_endless=not isinstance(self._accounts, Mapping))
+        return self._lanes.may_take(is_endless=not isinstance(self._items, Mapping))
 
-    async def _take(self, entry: _Entry) -> tuple[Lane, object] | None:
+    async def _take(self, entry: Entry) -> tuple[Lane, object] | None:
         """Return the account if it may be begun now; else it is set aside, or has failed."""
         try:
             lane = self._lanes.lane(entry.credentials)
         except BillingError as error:
-            await self._fail(_label(entry.account_id), error)
+            await self._fail(entry.item, error)
             return None
         if lane.may_begin:
-            return lane, entry.account_id
-        self._lanes.set_aside(lane, entry.account_id)
+            return lane, entry.item
+        self._lanes.set_aside(lane, entry.item)
         return None
 
-    def _begin(self, lane: Lane, account_id: object) -> None:
+    def _begin(self, lane: Lane, item: object) -> None:
         self._lanes.begun(lane)
-        task = self._pipeline.tasks.start(self._deliver_all(lane, account_id))
+        task = self._pipeline.tasks.start(self._deliver_all(lane, item))
         self._running.add(task)
         task.add_done_callback(self._ended)
 
-    async def _deliver_all(self, lane: Lane, account_id: object) -> None:
+    async def _deliver_all(self, lane: Lane, item: object) -> None:
         """Deliver an account, and in its place those that follow without a wait."""
-        following: tuple[Lane, object] | None = (lane, account_id)
+        following: tuple[Lane, object] | None = (lane, item)
         while following is not None:
             is_whole = await self._deliver(*following)
             # One that failed may have taken no turn of the loop: others are to come first.
@@ -250,68 +212,47 @@ class FanOut(Generic[R]):
             self._buffer.close()
         self._changed.set()
 
-    async def _deliver(self, lane: Lane, account_id: object) -> bool:
+    async def _deliver(self, lane: Lane, item: object) -> bool:
         """Deliver an account; return whether it came whole."""
         # The first accounts may fetch far ahead; many at once need not.
         ahead = -(-self._concurrency // lane.active)
         try:
-            request = self._query.about(account_id)
-            label = str(request.scope_id)
-            delivery = self._pipeline.deliver(request, lane.credentials, ahead, is_owned=True)
-            async with aclosing(delivery.batches()) as batches:
-                async for records in batches:
-                    await self._buffer.put((label, records))
+            request = self._subject.request(item)
+            if request is not None:
+                key = self._subject.key(item)
+                delivery = self._pipeline.deliver(request, lane.credentials, ahead, is_owned=True)
+                async with aclosing(delivery.batches()) as batches:
+                    async for records in batches:
+                        await self._buffer.put((key, records))
         except BillingError as error:
-            await self._fail(_label(account_id), error)
+            await self._fail(item, error)
             return False
         else:
-            self._pipeline.observer(AccountDone(account_id=label))
+            self._pipeline.observer(AccountDone(account_id=self._subject.label(item)))
             return True
         finally:
             self._lanes.ended(lane)
 
-    async def _fail(self, label: str, error: BillingError) -> None:
+    async def _fail(self, item: object, error: BillingError) -> None:
         if self._on_error != "raise":
             # They may be many, and they are kept: of each, only what it says.
             error.forget_frames()
+        label = self._subject.label(item)
         self._pipeline.observer(AccountFailed(account_id=label, error=error))
         await self._buffer.put(AccountFailure(label, error))
 
 
-def _id_of(account: object) -> object:
-    """Return the id of what was given: an id, or something that has one."""
-    if isinstance(account, str):
-        return account
-    try:
-        return getattr(account, "id", account)
-    except Exception:  # noqa: BLE001 - whatever it raises, it is no id
-        return account
-
-
-def _label(account_id: object) -> str:
-    """Return what to call an account that may be anything."""
-    kind = type(account_id)
-    if isinstance(account_id, str):
-        # A plain one, whatever a subclass makes of itself.
-        return str.__str__(account_id)
-    if kind in {bool, int, float, bytes, type(None)}:
-        with suppress(ValueError):
-            # Python refuses to write out a number of thousands of digits.
-            return reprlib.repr(account_id)
-    return f"<{kind.__name__}>"
-
-
 async def _one_by_one(
-    batches: AsyncGenerator[tuple[str, list[R]] | AccountFailure, None],
-) -> AsyncGenerator[tuple[str, R] | AccountFailure, None]:
+    batches: AsyncGenerator[tuple[K, list[R]] | AccountFailure, None],
+) -> AsyncGenerator[tuple[K, R] | AccountFailure, None]:
     async with aclosing(batches):
         async for batch in batches:
             if isinstance(batch, AccountFailure):
                 yield batch
             else:
-                account_id, records = batch
+                key, records = batch
                 for record in records:
-                    yield account_id, record
+                    yield key, record
 
 
 class FanOutStream(BatchedStream[Item, Batch]):
@@ -321,6 +262,6 @@ class FanOutStream(BatchedStream[Item, Batch]):
     ``on_error="yield"`` also an `AccountFailure` for each account that failed.
     """
 
-    def __init__(self, fan_out: FanOut[R]) -> None:
+    def __init__(self, fan_out: FanOut[Any, Any]) -> None:
         batches = fan_out.items()
         super().__init__(batches, _one_by_one(batches))  # type: ignore[arg-type]  # the client's overloads say which

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from types import AsyncGeneratorType, TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 from cfbilling.errors import ConfigurationError
 from cfbilling.records import Record
-from cfbilling.streams.delivery import Delivery
 
-__all__ = ["BatchedStream", "RecordStream"]
+__all__ = ["BatchedStream", "Batches", "RecordStream"]
 
 Item = TypeVar("Item")
 Batch = TypeVar("Batch")
 R = TypeVar("R", bound=Record)
+Made = TypeVar("Made")
+
+
+class Batches(Protocol[Made]):
+    """Whatever yields batches of records."""
+
+    def batches(self) -> AsyncGenerator[list[Made], None]:
+        """Return what yields them."""
+        ...
 
 
 class BatchedStream(AsyncIterator[Item], Generic[Item, Batch]):
@@ -91,7 +99,7 @@ class RecordStream(BatchedStream[R, list[R]]):
     `BillingError` that ended it; after that it is empty.
     """
 
-    def __init__(self, delivery: Delivery[R]) -> None:
+    def __init__(self, delivery: Batches[R]) -> None:
         batches = delivery.batches()
         super().__init__(batches, _one_by_one(batches))
 

@@ -29,8 +29,9 @@ from cfbilling.protocol.endpoints import USAGE
 from cfbilling.protocol.headers import QuotaSignal
 from cfbilling.protocol.requests import Query
 from cfbilling.records import UsageRecord
-from cfbilling.streams.fan_out import Accounts, FanOut, OnError
+from cfbilling.streams.fan_out import FanOut, OnError
 from cfbilling.streams.pipeline import Pipeline
+from cfbilling.streams.subjects import Accounts, AccountSubject
 from tests.conftest import Waits
 from tests.unit.fakes import (
     Asked,
@@ -94,14 +95,15 @@ class Setting:
             policy=policy or RetryPolicy(attempts=1),
         )
 
-    def over(self, accounts: object, on_error: OnError = "defer", days: int = 1) -> FanOut[Any]:
+    def over(
+        self, accounts: object, on_error: OnError = "defer", days: int = 1
+    ) -> FanOut[str, Any]:
         """Return a fan-out over accounts of any kind."""
         end = date.fromordinal(START.toordinal() + days)
         return FanOut(
             self.pipeline,
-            Query(USAGE, DateChunk(START, end)),
+            AccountSubject(Query(USAGE, DateChunk(START, end)), TOKEN),
             cast("Accounts", accounts),
-            credentials=TOKEN,
             on_error=on_error,
             concurrency=self.concurrency,
         )
@@ -117,7 +119,7 @@ class Setting:
         lanes = self.pipeline.fetcher._lanes.values()
         return sum(len(lane.limiter.watchers) for lane in lanes)
 
-    def check_nothing_is_left(self, fan_out: FanOut[Any]) -> None:
+    def check_nothing_is_left(self, fan_out: FanOut[str, Any]) -> None:
         """Assert that no request, spool, task, lane or watcher is left."""
         left = (self.session.in_flight, len(fan_out._lanes._lanes), self.watchers)
         assert (0, 0, 0) == left
@@ -132,7 +134,7 @@ class Outcome:
         self.failures: list[AccountFailure] = []
         self.error: BaseException | None = None
 
-    async def of(self, fan_out: FanOut[Any]) -> Outcome:
+    async def of(self, fan_out: FanOut[str, Any]) -> Outcome:
         """Take all that a fan-out gives; failures of both kinds are put together."""
         try:
             async with aclosing(fan_out.items()) as items:
