@@ -17,10 +17,12 @@ from cfbilling.errors import (
     InvalidRequest,
     NotCovered,
     NotFound,
+    NumberOutOfRange,
     PermissionDenied,
     RateLimited,
     ResponseTooLarge,
     ServerError,
+    StoreError,
     TransportError,
 )
 from cfbilling.filters import GroupBy, UsageFilter
@@ -79,6 +81,7 @@ __all__ = [
     "NamedId",
     "NotCovered",
     "NotFound",
+    "NumberOutOfRange",
     "PaygoRecord",
     "PermissionDenied",
     "Quota",
@@ -90,6 +93,7 @@ __all__ = [
     "RetryPolicy",
     "ServerError",
     "Stats",
+    "StoreError",
     "Subscription",
     "Timeouts",
     "TransportError",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, get_args, overload
@@ -70,6 +70,7 @@ __all__ = ["BillingClient"]
 
 R = TypeVar("R", bound=Record)
 C = TypeVar("C", bound=ChargeRecord)
+T = TypeVar("T")
 
 UsageEndpoint = Literal["usage", "organization_usage"]
 PaygoEndpoint = Literal["paygo_usage", "paygo_usage_beta"]
@@ -217,6 +218,11 @@ class BillingClient:
                 await self._session.close()
             finally:
                 self._closings -= 1
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that dates and waits."""
+        return self._clock
 
     def quota(self, credentials: Credentials | None = None) -> Quota | None:
         """Return what is left of a credential's quota: of several limits, the tightest.
@@ -743,6 +749,57 @@ class BillingClient:
             ConfigurationError: At once, for an argument that cannot be right or a client that is
                 not entered. What is no unit fails like a unit.
         """
+        return self._fan_out_units(units, on_error)
+
+    @overload
+    def process(
+        self,
+        units: Iterable[WorkUnit] | AsyncIterable[WorkUnit],
+        work: Callable[[WorkUnit, RecordStream[ChargeRecord]], Awaitable[T]],
+        *,
+        on_error: Literal["defer", "raise"] = "defer",
+    ) -> FanOutStream[tuple[WorkUnit, T], tuple[WorkUnit, T]]: ...
+    @overload
+    def process(
+        self,
+        units: Iterable[WorkUnit] | AsyncIterable[WorkUnit],
+        work: Callable[[WorkUnit, RecordStream[ChargeRecord]], Awaitable[T]],
+        *,
+        on_error: Literal["yield"],
+    ) -> FanOutStream[tuple[WorkUnit, T] | AccountFailure, tuple[WorkUnit, T] | AccountFailure]: ...
+    def process(
+        self,
+        units: Iterable[WorkUnit] | AsyncIterable[WorkUnit],
+        work: Callable[[WorkUnit, RecordStream[ChargeRecord]], Awaitable[Any]],
+        *,
+        on_error: OnError = "defer",
+    ) -> FanOutStream[Any, Any]:
+        """Do something with each of many units as a whole, ``concurrency`` of them at once.
+
+        It is `fetch_many` for those who have to know where a unit ends, empty ones too.
+
+        Args:
+            units: The units, taken one by one as they are needed.
+            work: Awaited with each unit and its stream, as of `fetch`, in the task that the stream
+                belongs to. A `BillingError` is a failure of the unit, anything else ends all.
+            on_error: As in `fetch_many`.
+
+        Returns:
+            Pairs of unit and what *work* returned, as they end. Iterate it one by one.
+
+        Raises:
+            ConfigurationError: As in `fetch_many`.
+        """
+        if not callable(work):
+            raise ConfigurationError("work must be an async function of a unit and its stream")
+        return self._fan_out_units(units, on_error, work)
+
+    def _fan_out_units(
+        self,
+        units: Iterable[WorkUnit] | AsyncIterable[WorkUnit],
+        on_error: OnError,
+        work: Callable[[WorkUnit, RecordStream[Any]], Awaitable[object]] | None = None,
+    ) -> FanOutStream[Any, Any]:
         if on_error not in get_args(OnError):
             raise ConfigurationError("on_error must be 'defer', 'raise' or 'yield'")
         if isinstance(units, str | Mapping) or not isinstance(units, Iterable | AsyncIterable):
@@ -754,7 +811,9 @@ class BillingClient:
                 units,
                 on_error=on_error,
                 concurrency=self._limits.concurrency,
-            )
+                work=work,
+            ),
+            is_batched=work is None,
         )
 
     def _unit_subject(self) -> UnitSubject[WorkUnit]:

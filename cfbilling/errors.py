@@ -5,6 +5,8 @@
     ├── TransportError          the wire: no connection, a timeout, a broken or corrupt body
     ├── DecodeError             the data: malformed JSON, a wrong type, a wrong shape
     ├── ResponseTooLarge        the data: more bytes than ``max_response_bytes``
+    ├── NumberOutOfRange        the data: a number that a column cannot hold exactly
+    ├── StoreError              a store of ``cfbilling.sync`` that cannot be read or written
     ├── FanOutError             some accounts of a fan-out: a group of their errors
     └── ApiError                the service refused
         ├── InvalidRequest      400 and the other 4xx
@@ -41,10 +43,12 @@ __all__ = [
     "InvalidRequest",
     "NotCovered",
     "NotFound",
+    "NumberOutOfRange",
     "PermissionDenied",
     "RateLimited",
     "ResponseTooLarge",
     "ServerError",
+    "StoreError",
     "TransportError",
     "printable",
 ]
@@ -205,6 +209,30 @@ class DecodeError(BillingError):
 
 class ResponseTooLarge(BillingError):
     """A body grew past ``max_response_bytes``, counted after decompression."""
+
+
+class NumberOutOfRange(BillingError):
+    """A number has more digits than its column; it would have to be rounded.
+
+    Attributes:
+        column: The column.
+    """
+
+    def __init__(self, message: str, *, column: str = "") -> None:
+        super().__init__(message)
+        self.column = column
+
+
+class StoreError(BillingError):
+    """An object of a store cannot be read or written; the object that was there stays.
+
+    Attributes:
+        transient: Whether another attempt may help: a network that fails, not a full disk.
+    """
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
 
 
 class ApiError(BillingError):

@@ -21,6 +21,7 @@ from cfbilling.filters import GroupBy, UsageFilter
 from cfbilling.protocol.endpoints import COSTS, ENDPOINTS, USAGE, USAGE_QUERY
 from cfbilling.protocol.requests import Query, Request, Source, checked_groups
 from cfbilling.protocol.splitter import Moment, whole_range
+from cfbilling.records import ChargeRecord
 
 __all__ = ["UnitEndpoint", "WorkUnit", "plan"]
 
@@ -99,6 +100,11 @@ class WorkUnit:
             return name
         text = json.dumps(parameters, sort_keys=True).encode()
         return f"{name}-{hashlib.blake2b(text, digest_size=_DIGEST_BYTES).hexdigest()}"
+
+    @property
+    def record_type(self) -> type[ChargeRecord]:
+        """The class of its records."""
+        return cast("type[ChargeRecord]", ENDPOINTS[self.endpoint].record_type)
 
     def _parameters(self) -> dict[str, object]:
         parameters: dict[str, object] = {}

@@ -10,11 +10,19 @@ from typing import TextIO
 
 import attrs
 
-from cfbilling import ApiToken, ConfigurationError, Credentials, credentials_from_env
+from cfbilling import (
+    Account,
+    ApiToken,
+    BillingClient,
+    ConfigurationError,
+    Credentials,
+    RecordStream,
+    credentials_from_env,
+)
 from cfbilling.cli.errors import CommandError
-from cfbilling.cli.exit_codes import AUTHENTICATION
+from cfbilling.cli.exit_codes import AUTHENTICATION, REFUSED
 
-__all__ = ["Accounts", "accounts_of", "credentials_of", "lines_of"]
+__all__ = ["Accounts", "accounts_of", "all_accounts_of", "credentials_of", "lines_of"]
 
 _LONGEST_TOKEN_FILE = 65536
 
@@ -24,20 +32,40 @@ class Accounts:
     """The accounts of a run.
 
     Attributes:
-        ids: Each id once, in order.
+        ids: Each id once, in order; none while only the service knows them.
         credentials: The client's credential.
         own: The credential of each id, when lines of the file name their own.
         are_many: Whether there may be more than one; a file counts as many.
+        are_all: Whether they are all that the credential sees, ``--all-accounts``.
     """
 
     ids: Sequence[str]
     credentials: Credentials
     own: Mapping[str, Credentials] | None = None
     are_many: bool = False
+    are_all: bool = False
 
     @property
-    def for_client(self) -> Sequence[str] | Mapping[str, Credentials]:
-        """What `BillingClient.fan_out` takes."""
+    def count(self) -> int | None:
+        """How many they are, if that is known before they are asked about."""
+        return None if self.are_all else len(self.ids)
+
+    def asked(self, ended: int) -> int:
+        """Return how many were asked about, of which so many came to their end.
+
+        Raises:
+            CommandError: If all that the credential sees are none.
+        """
+        if self.are_all and not ended:
+            raise CommandError("--all-accounts: the credential sees no account", REFUSED)
+        return ended if self.are_all else len(self.ids)
+
+    def for_fan_out(
+        self, client: BillingClient
+    ) -> Sequence[str] | Mapping[str, Credentials] | RecordStream[Account]:
+        """Return what `BillingClient.fan_out` takes."""
+        if self.are_all:
+            return client.accounts()
         return self.ids if self.own is None else self.own
 
 
@@ -97,6 +125,19 @@ def _bytes_of(path: str) -> bytes:
     return stdin.buffer.read()
 
 
+def all_accounts_of(
+    given: Sequence[str], accounts_file: str | None, token_file: str | None
+) -> Accounts:
+    """Return all accounts that the credential sees, whichever they are.
+
+    Raises:
+        CommandError: If others are named as well, or the credential is missing.
+    """
+    if given or accounts_file is not None:
+        raise CommandError("--all-accounts goes with neither ACCOUNT nor --accounts-file")
+    return Accounts((), credentials_of(token_file), are_many=True, are_all=True)
+
+
 def accounts_of(
     given: Sequence[str],
     lines: Iterable[str] | None,
@@ -115,7 +156,7 @@ def accounts_of(
     for number, line in enumerate(lines or (), 1):
         _add(tokens, line, number)
     if not tokens:
-        raise CommandError("no account: name one, or use --accounts-file")
+        raise CommandError("no account: name one, or use --accounts-file or --all-accounts")
     are_many = len(tokens) > 1 or lines is not None
     names = set(tokens.values())
     if names == {None}:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from contextlib import aclosing
 
 import attrs
 
-from cfbilling import AccountFailure, BillingError, PaygoRecord
+from cfbilling import AccountFailure, BillingError, Record
 from cfbilling.cli.connection import Connection
 from cfbilling.cli.errors import print_error
 from cfbilling.cli.exit_codes import exit_code_of_all
@@ -15,7 +16,7 @@ from cfbilling.cli.formats.choice import FormatChoice, format_of
 from cfbilling.cli.formats.format import Format
 from cfbilling.cli.output import Output, opened
 from cfbilling.cli.progress_bar import Verbosity, progress_shown
-from cfbilling.cli.query import Batch, Query, batches_of
+from cfbilling.cli.query import Batch, Question
 
 __all__ = ["Export", "run_export"]
 
@@ -25,14 +26,14 @@ class Export:
     """What to write, and where to.
 
     Attributes:
-        query: The question to the service.
+        question: The question to the service.
         connection: The way to the service.
         choice: The format of the output.
         path: The file, ``-o``; None for standard output.
         verbosity: How much to say meanwhile.
     """
 
-    query: Query
+    question: Question
     connection: Connection
     choice: FormatChoice
     path: str | None
@@ -73,28 +74,33 @@ async def run_export(export: Export) -> int:
 
     Raises:
         BillingError: What the client raises at once.
-        CommandError: If the output cannot be opened.
+        CommandError: If the output cannot be opened, or there is no account.
         OSError: If the output cannot be written.
     """
-    query = export.query
-    ids = query.accounts.ids
-    with_account = query.accounts.are_many and query.record_type is PaygoRecord
-    shape = format_of(export.choice, export.path, query.record_type, with_account=with_account)
+    question = export.question
+    accounts, record_type = question.accounts, question.record_type
+    with_account = accounts.are_many and not _names_its_account(record_type)
+    shape = format_of(export.choice, export.path, record_type, with_account=with_account)
     with opened(export.path) as output:
-        progress = progress_shown(
-            export.verbosity, len(ids), prints_to_terminal=export.prints_to_terminal
-        )
-        async with (
-            progress as observer,
-            export.connection.client(query.accounts.credentials, observer) as client,
-        ):
+        async with progress_shown(
+            export.verbosity,
+            accounts.count,
+            prints_to_terminal=export.prints_to_terminal,
+            has_chunks=question.has_chunks,
+        ) as bar:
             writer = _Writer(shape, output)
             await output.write(shape.begin())
-            async for batch in batches_of(client, query):
-                await writer.write(batch)
+            async with aclosing(question.batches(export.connection, bar)) as batches:
+                async for batch in batches:
+                    await writer.write(batch)
+            asked = accounts.asked(bar.accounts_ended)
             await output.write(shape.finish())
-        code = exit_code_of_all(len(ids), writer.errors)
         # What the other accounts gave is worth keeping; nothing at all is not.
-        if len(writer.errors) < len(ids):
+        if len(writer.errors) < asked:
             output.commit()
-    return code
+    return exit_code_of_all(asked, writer.errors)
+
+
+def _names_its_account(record_type: type[Record]) -> bool:
+    names = record_type.wire_names.values()
+    return "BillingAccountId" in names or "AccountId" in names

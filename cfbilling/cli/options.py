@@ -9,20 +9,23 @@ from typing import Any, TypeVar
 
 import click
 
-from cfbilling.cli.accounts import accounts_of, lines_of
+from cfbilling.cli.accounts import Accounts, accounts_of, all_accounts_of, lines_of
 from cfbilling.cli.connection import Connection
-from cfbilling.cli.date_range import date_range_of
+from cfbilling.cli.date_range import DateRange, date_range_of
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.export import Export
 from cfbilling.cli.formats.choice import FORMATS, FormatChoice
 from cfbilling.cli.progress_bar import Verbosity
-from cfbilling.cli.query import Endpoint, Query
+from cfbilling.cli.query import Endpoint, Query, Question
 
 __all__ = [
     "accounts_argument",
+    "accounts_from",
+    "all_accounts_option",
     "choice_from",
     "connection_from",
     "connection_options",
+    "days_from",
     "export_from",
     "format_options",
     "metric_option",
@@ -104,6 +107,15 @@ metric_option = _all_of(
     click.option("--metric", metavar="M", help="Only this billable metric."),
 )
 
+all_accounts_option = _all_of(
+    click.option(
+        "--all-accounts",
+        is_flag=True,
+        help="Every account that the credential sees, in place of ACCOUNTs; they are asked about "
+        "as the service lists them.",
+    ),
+)
+
 accounts_argument = _all_of(
     click.argument("account", nargs=-1),
     click.option(
@@ -112,6 +124,7 @@ accounts_argument = _all_of(
         help="More accounts, one on each line: 'id', or 'id,TOKEN_ENV_NAME' to name the "
         "environment variable with the token for it. '-' reads standard input.",
     ),
+    all_accounts_option,
 )
 
 
@@ -175,28 +188,46 @@ def choice_from(given: Given) -> FormatChoice:
     return FormatChoice(given["shape"], given["spreadsheet_safe"], given["decimal_scale"])
 
 
+def accounts_from(given: Given, ids: Sequence[str]) -> Accounts:
+    """Return the accounts to ask about: these ids and those of a file, or all.
+
+    Raises:
+        CommandError: If the accounts or their credentials are not right.
+    """
+    path, token_file = given.get("accounts_file"), given["token_file"]
+    if given.get("all_accounts"):
+        return all_accounts_of(ids, path, token_file)
+    return accounts_of(ids, None if path is None else lines_of(path), token_file)
+
+
+def days_from(given: Given) -> DateRange:
+    """Return the range of days.
+
+    Raises:
+        CommandError: If the options make none.
+    """
+    today = datetime.now(UTC).date()
+    return date_range_of(given["start"], given["end"], given["month"], given["last"], today)
+
+
 def query_from(given: Given, endpoint: Endpoint, ids: Sequence[str]) -> Query:
     """Return what to ask the service about these ids, and about those that a file names.
 
     Raises:
         CommandError: If the accounts, their credentials or the days are not right.
     """
-    path = given.get("accounts_file")
-    lines = None if path is None else lines_of(path)
-    accounts = accounts_of(ids, lines, given["token_file"])
-    today = datetime.now(UTC).date()
-    days = date_range_of(given["start"], given["end"], given["month"], given["last"], today)
-    return Query(endpoint, accounts, days, given.get("metric"))
+    accounts = accounts_from(given, ids)
+    return Query(endpoint, accounts, days_from(given), given.get("metric"))
 
 
-def export_from(given: Given, endpoint: Endpoint, ids: Sequence[str]) -> Export:
+def export_from(given: Given, question: Question) -> Export:
     """Return what to write and where to.
 
     Raises:
         CommandError: If options are wrong, each for itself or together.
     """
     return Export(
-        query_from(given, endpoint, ids),
+        question,
         connection_from(given),
         choice_from(given),
         given["output"],

@@ -5,20 +5,45 @@ from __future__ import annotations
 import click
 
 from cfbilling import __version__
+from cfbilling.cli.commands.accounts import accounts
+from cfbilling.cli.commands.billable_usage import billable_usage
 from cfbilling.cli.commands.check import check
+from cfbilling.cli.commands.costs import costs
+from cfbilling.cli.commands.credits import credits_
+from cfbilling.cli.commands.cycles import cycles
 from cfbilling.cli.commands.demo import demo
+from cfbilling.cli.commands.history import history
 from cfbilling.cli.commands.org_usage import org_usage
 from cfbilling.cli.commands.paygo import paygo
 from cfbilling.cli.commands.profile import profile
 from cfbilling.cli.commands.report import report
 from cfbilling.cli.commands.sandbox import sandbox
+from cfbilling.cli.commands.subscriptions import subscriptions
 from cfbilling.cli.commands.usage import usage
 
 __all__ = ["program"]
 
+_COMMANDS = [
+    costs,
+    usage,
+    billable_usage,
+    org_usage,
+    paygo,
+    accounts,
+    cycles,
+    subscriptions,
+    history,
+    credits_,
+    profile,
+    report,
+    check,
+    sandbox,
+    demo,
+]
+
 
 @click.group(
-    commands=[usage, org_usage, paygo, profile, report, check, sandbox, demo],
+    commands=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="cfbilling")

@@ -13,13 +13,14 @@ from rich.text import Text
 
 from cfbilling import Clock
 from cfbilling.cli.plain_text import plain, plain_console
-from cfbilling.events import Event, FieldMissing, QuotaPaused
+from cfbilling.events import Event, FieldMissing, QuotaPaused, StreamStarted
 from cfbilling.progress import Progress
 
 __all__ = ["ProgressBar", "Verbosity", "duration", "event_line", "progress_shown"]
 
 _BAR_WIDTH = 24
 _LINE_EVERY = 5.0
+_ACCOUNTS = "accounts"
 
 
 @attrs.frozen
@@ -57,6 +58,7 @@ class ProgressBar:
         accounts: The number of accounts of the job, if that is known.
         say: The function that shows a line.
         clock: The clock of the job.
+        has_chunks: Whether each account's answer comes in chunks, which are worth counting.
 
     Attributes:
         progress: The progress of the job.
@@ -68,30 +70,50 @@ class ProgressBar:
         accounts: int | None,
         say: Callable[[str], None],
         clock: Clock = Clock(),  # noqa: B008 - frozen
+        *,
+        has_chunks: bool = True,
     ) -> None:
         self.progress = Progress(accounts, clock)
         self._accounts = accounts
         self._verbosity = verbosity
         self._say = say
+        self._has_chunks = has_chunks
+        self._missing: set[tuple[str, str]] = set()
 
     def __call__(self, event: Event) -> None:
         """Take note of *event*."""
-        self.progress(event)
+        # The list of accounts is no part of the job: it would count as an account's answer.
+        if not (isinstance(event, StreamStarted) and event.endpoint == _ACCOUNTS):
+            self.progress(event)
         if self._verbosity.quiet:
             return
         if isinstance(event, QuotaPaused):
             self._say(f"the quota is used up: waiting {duration(event.seconds)}")
-        elif self._verbosity.verbose or isinstance(event, FieldMissing):
+        elif self._verbosity.verbose or self._is_news(event):
             self._say(event_line(event))
+
+    def _is_news(self, event: Event) -> bool:
+        """Return whether a field is missing for the first time: every account says it anew."""
+        if not isinstance(event, FieldMissing) or (event.endpoint, event.field) in self._missing:
+            return False
+        self._missing.add((event.endpoint, event.field))
+        return True
+
+    @property
+    def accounts_ended(self) -> int:
+        """How many accounts of several were delivered or given up."""
+        return self.progress.accounts_done + self.progress.accounts_failed
 
     def line(self) -> str:
         """Return what is done, on one line."""
         seen = self.progress
-        total = seen.total_chunks
-        parts = [f"{seen.chunks} of {total} chunks" if total else f"{seen.chunks} chunks"]
+        parts = [self._chunks() if self._has_chunks else f"{seen.requests} requests"]
         if (self._accounts or 0) > 1:
             parts.append(f"{seen.accounts_done} of {self._accounts} accounts")
-        parts += [f"{seen.records:,} records", f"{seen.rate:,.0f}/s"]
+        elif self._accounts is None:
+            parts.append(f"{seen.accounts_done} accounts")
+        if self._has_chunks:
+            parts += [f"{seen.records:,} records", f"{seen.rate:,.0f}/s"]
         if seen.retries:
             parts.append(f"{seen.retries} retries")
         if seen.accounts_failed:
@@ -102,12 +124,21 @@ class ProgressBar:
             parts.append(f"{duration(seen.remaining)} left")
         return " · ".join(parts)
 
+    def _chunks(self) -> str:
+        chunks, total = self.progress.chunks, self.progress.total_chunks
+        return f"{chunks} of {total} chunks" if total else f"{chunks} chunks"
+
+    def _fraction(self) -> float:
+        if self._has_chunks:
+            return self.progress.fraction or 0.0
+        return min(1.0, self.accounts_ended / (self._accounts or 1))
+
     def summary(self) -> str:
         """Return what was done in the end."""
         return f"{self.line()} · {self.progress.seconds:.1f} s"
 
     def __rich__(self) -> Text:
-        fraction = self.progress.fraction or 0.0
+        fraction = self._fraction()
         full = round(fraction * _BAR_WIDTH)
         bar = Text("━" * full, "green") + Text("─" * (_BAR_WIDTH - full), "dim")
         return bar + Text(f" {fraction:4.0%} {self.line()}")
@@ -125,7 +156,11 @@ async def _print_regularly(bar: ProgressBar) -> None:
 
 @asynccontextmanager
 async def progress_shown(
-    verbosity: Verbosity, accounts: int | None, *, prints_to_terminal: bool = False
+    verbosity: Verbosity,
+    accounts: int | None,
+    *,
+    prints_to_terminal: bool = False,
+    has_chunks: bool = True,
 ) -> AsyncIterator[ProgressBar]:
     """Show how far a job is while the block runs.
 
@@ -133,16 +168,21 @@ async def progress_shown(
         verbosity: How much to say.
         accounts: The number of accounts of the job, if that is known.
         prints_to_terminal: Whether records are printed to the terminal, which a bar would spoil.
+        has_chunks: Whether each account's answer comes in chunks, which are worth counting.
     """
+
+    def made(say: Callable[[str], None]) -> ProgressBar:
+        return ProgressBar(verbosity, accounts, say, has_chunks=has_chunks)
+
     if verbosity.quiet:
-        yield ProgressBar(verbosity, accounts, _print_line)
+        yield made(_print_line)
     elif sys.stderr.isatty() and not prints_to_terminal:
         console = plain_console(stderr=True)
-        bar = ProgressBar(verbosity, accounts, lambda text: console.print(f"cfbilling: {text}"))
+        bar = made(lambda text: console.print(f"cfbilling: {text}"))
         with Live(bar, console=console, redirect_stdout=False):
             yield bar
     else:
-        bar = ProgressBar(verbosity, accounts, _print_line)
+        bar = made(_print_line)
         lines = None if prints_to_terminal else asyncio.create_task(_print_regularly(bar))
         try:
             yield bar

@@ -2,95 +2,189 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, Protocol, TypeVar
 
 import attrs
 
 from cfbilling import (
     AccountFailure,
+    BillableUsageRecord,
     BillingClient,
     BillingError,
+    FocusRecord,
     PaygoRecord,
-    RecordStream,
+    Record,
     UsageRecord,
 )
 from cfbilling.cli.accounts import Accounts
+from cfbilling.cli.connection import Connection
 from cfbilling.cli.date_range import DateRange
+from cfbilling.cli.selection import Selection
+from cfbilling.events import Observer
 
-__all__ = ["Batch", "Endpoint", "Query", "batches_of"]
+__all__ = ["Batch", "Endpoint", "Query", "Question", "Source"]
 
-Endpoint = Literal["usage", "organization_usage", "paygo_usage", "paygo_usage_beta"]
+Endpoint = Literal[
+    "usage", "organization_usage", "billable_usage", "costs", "paygo_usage", "paygo_usage_beta"
+]
+Source = Literal["auto", "v2", "v1"]
+"""Which version of the API costs are taken from."""
 
-Batch = tuple[str, Sequence[UsageRecord | PaygoRecord]] | AccountFailure
+Batch = tuple[str, Sequence[Record]] | AccountFailure
 """Some records of the account with this id, or why there are no more of them."""
+
+_RECORD_TYPES: Mapping[Endpoint, type[Record]] = MappingProxyType(
+    {
+        "usage": UsageRecord,
+        "organization_usage": UsageRecord,
+        "billable_usage": BillableUsageRecord,
+        "costs": FocusRecord,
+        "paygo_usage": PaygoRecord,
+        "paygo_usage_beta": PaygoRecord,
+    }
+)
+
+Batch_co = TypeVar("Batch_co", covariant=True)
+
+
+class Question(Protocol):
+    """Something to ask about accounts, with records for an answer."""
+
+    @property
+    def accounts(self) -> Accounts:
+        """The accounts."""
+        ...
+
+    @property
+    def record_type(self) -> type[Record]:
+        """The class of the records in the answer."""
+        ...
+
+    @property
+    def has_chunks(self) -> bool:
+        """Whether each answer comes in chunks of a range, so that it is known how many."""
+        ...
+
+    def batches(self, connection: Connection, observer: Observer) -> AsyncGenerator[Batch, None]:
+        """Yield the records of the answer in lists, and each account that failed.
+
+        Raises:
+            BillingError: What the client raises at once.
+        """
+        ...
+
+
+class _Stream(Protocol[Batch_co]):
+    """What each stream of the client is to this file, whatever its records are."""
+
+    def batches(self) -> AsyncIterator[Batch_co]: ...
+
+    async def aclose(self) -> None: ...
 
 
 @attrs.frozen
 class Query:
-    """What to ask the service.
+    """What was used or what it cost on some days: a `Question`.
 
     Attributes:
         endpoint: The endpoint.
         accounts: The accounts, or the organization.
         days: The range of days.
         metric: The only billable metric wanted, if any.
+        selection: What is asked of usage beside that.
+        source: The version of the API that costs are taken from.
     """
 
     endpoint: Endpoint
     accounts: Accounts
     days: DateRange
     metric: str | None = None
+    selection: Selection = Selection()
+    source: Source = "auto"
+    has_chunks: bool = attrs.field(default=True, init=False)
 
     @property
-    def record_type(self) -> type[PaygoRecord | UsageRecord]:
+    def record_type(self) -> type[Record]:
         """The class of the records in the answer."""
-        return PaygoRecord if self.endpoint.startswith("paygo") else UsageRecord
+        return _RECORD_TYPES[self.endpoint]
 
-
-async def batches_of(client: BillingClient, query: Query) -> AsyncIterator[Batch]:
-    """Yield the records of the answer in lists, and each account that failed."""
-    source = _many_accounts if query.accounts.are_many else _one_account
-    async with aclosing(source(client, query)) as batches:
-        async for batch in batches:
-            yield batch
+    async def batches(
+        self, connection: Connection, observer: Observer
+    ) -> AsyncGenerator[Batch, None]:
+        """Yield the records of the answer in lists, and each account that failed."""
+        async with connection.client(self.accounts.credentials, observer) as client:
+            source = _many_accounts if self.accounts.are_many else _one_account
+            async with aclosing(source(client, self)) as batches:
+                async for batch in batches:
+                    yield batch
 
 
 async def _one_account(client: BillingClient, query: Query) -> AsyncGenerator[Batch, None]:
     # A fan-out of one would do the same, at a higher cost for each batch.
     (account_id,) = query.accounts.ids
-    start, end, metric = query.days.start, query.days.end, query.metric
     try:
-        stream: RecordStream[UsageRecord] | RecordStream[PaygoRecord]
-        match query.endpoint:
-            case "usage":
-                stream = client.usage(account_id, start, end, metric=metric)
-            case "organization_usage":
-                stream = client.organization_usage(account_id, start, end, metric=metric)
-            case "paygo_usage":
-                stream = client.paygo_usage(account_id, start, end)
-            case "paygo_usage_beta":
-                stream = client.paygo_usage_beta(account_id, start, end)
-        async with stream:
+        async with aclosing(_stream(client, query, account_id)) as stream:
             async for records in stream.batches():
                 yield account_id, records
     except BillingError as error:
         yield AccountFailure(account_id, error)
 
 
-async def _many_accounts(client: BillingClient, query: Query) -> AsyncGenerator[Batch, None]:
-    accounts, start, end = query.accounts.for_client, query.days.start, query.days.end
+def _stream(client: BillingClient, query: Query, account_id: str) -> _Stream[Sequence[Record]]:
+    start, end, selection = query.days.start, query.days.end, query.selection
     match query.endpoint:
-        case "paygo_usage" | "paygo_usage_beta" as endpoint:
-            paygo = client.fan_out(accounts, start, end, endpoint=endpoint, on_error="yield")
-            async with paygo:
-                async for paygo_batch in paygo.batches():
-                    yield paygo_batch
-        case "usage" | "organization_usage" as endpoint:
-            usage = client.fan_out(
-                accounts, start, end, metric=query.metric, endpoint=endpoint, on_error="yield"
+        case "usage":
+            return client.usage(
+                account_id,
+                start,
+                end,
+                metric=query.metric,
+                cost=selection.cost,
+                filter_by=selection.filter_by,
+                group_by=selection.group_by,
             )
-            async with usage:
-                async for usage_batch in usage.batches():
-                    yield usage_batch
+        case "organization_usage":
+            return client.organization_usage(account_id, start, end, metric=query.metric)
+        case "billable_usage":
+            return client.billable_usage(account_id, start, end)
+        case "costs":
+            return client.costs(account_id, start, end, source=query.source)
+        case "paygo_usage":
+            return client.paygo_usage(account_id, start, end)
+        case "paygo_usage_beta":
+            return client.paygo_usage_beta(account_id, start, end)
+
+
+async def _many_accounts(client: BillingClient, query: Query) -> AsyncGenerator[Batch, None]:
+    async with aclosing(_fan_out(client, query)) as stream:
+        async for batch in stream.batches():
+            yield batch
+
+
+def _fan_out(client: BillingClient, query: Query) -> _Stream[Batch]:
+    accounts, selection = query.accounts.for_fan_out(client), query.selection
+    start, end = query.days.start, query.days.end
+    match query.endpoint:
+        case "usage" | "organization_usage" as endpoint:
+            return client.fan_out(
+                accounts,
+                start,
+                end,
+                metric=query.metric,
+                cost=selection.cost,
+                filter_by=selection.filter_by,
+                group_by=selection.group_by,
+                endpoint=endpoint,
+                on_error="yield",
+            )
+        case "billable_usage":
+            return client.fan_out(accounts, start, end, endpoint="billable_usage", on_error="yield")
+        case "costs":
+            return client.fan_out(
+                accounts, start, end, endpoint="costs", source=query.source, on_error="yield"
+            )
+        case "paygo_usage" | "paygo_usage_beta" as endpoint:
+            return client.fan_out(accounts, start, end, endpoint=endpoint, on_error="yield")

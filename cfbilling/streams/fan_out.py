@@ -13,6 +13,8 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
+    Awaitable,
+    Callable,
     Iterable,
     Mapping,
 )
@@ -20,12 +22,15 @@ from contextlib import aclosing
 from typing import Any, Generic, Literal, TypeVar
 
 from cfbilling._concurrency import Buffer
+from cfbilling.credentials import Credentials
 from cfbilling.errors import AccountFailure, BillingError, FanOutError
 from cfbilling.events import AccountDone, AccountFailed
+from cfbilling.protocol.requests import Request
 from cfbilling.records import Record
+from cfbilling.streams.delivery import EmptyDelivery
 from cfbilling.streams.lanes import Lane, Lanes
 from cfbilling.streams.pipeline import Pipeline
-from cfbilling.streams.record_stream import BatchedStream
+from cfbilling.streams.record_stream import BatchedStream, RecordStream
 from cfbilling.streams.subjects import Entry, Subject
 
 __all__ = ["FanOut", "FanOutStream", "OnError"]
@@ -52,6 +57,7 @@ class FanOut(Generic[K, R]):
         items: The accounts or units.
         on_error: The consequence of a failed account.
         concurrency: The most accounts under way at once, those of waiting lanes aside.
+        work: What is done with each item's records; its result is delivered in their place.
     """
 
     def __init__(
@@ -62,13 +68,15 @@ class FanOut(Generic[K, R]):
         *,
         on_error: OnError,
         concurrency: int,
+        work: Callable[[K, RecordStream[R]], Awaitable[object]] | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._subject = subject
         self._items = items
         self._on_error = on_error
         self._concurrency = concurrency
-        self._buffer: Buffer[tuple[K, list[R]] | AccountFailure] = Buffer(concurrency)
+        self._work = work
+        self._buffer: Buffer[tuple[K, Any] | AccountFailure] = Buffer(concurrency)
         self._changed = asyncio.Event()
         self._lanes = Lanes(pipeline.fetcher.limiter, concurrency, self._changed.set)
         self._running: set[asyncio.Task[None]] = set()
@@ -76,8 +84,8 @@ class FanOut(Generic[K, R]):
         self._plain = None if isinstance(items, AsyncIterable) else subject.entries(items)
         self._bug: BaseException | None = None
 
-    async def items(self) -> AsyncGenerator[tuple[K, list[R]] | AccountFailure, None]:
-        """Yield each account's batches; the accounts interleave.
+    async def items(self) -> AsyncGenerator[tuple[K, Any] | AccountFailure, None]:
+        """Yield each account's batches, or what became of them; the accounts interleave.
 
         Raises:
             FanOutError: At the end, if accounts failed and were deferred.
@@ -218,7 +226,9 @@ class FanOut(Generic[K, R]):
         ahead = -(-self._concurrency // lane.active)
         try:
             request = self._subject.request(item)
-            if request is not None:
+            if self._work is not None:
+                await self._worked(self._work, item, request, lane.credentials, ahead)
+            elif request is not None:
                 key = self._subject.key(item)
                 delivery = self._pipeline.deliver(request, lane.credentials, ahead, is_owned=True)
                 async with aclosing(delivery.batches()) as batches:
@@ -232,6 +242,25 @@ class FanOut(Generic[K, R]):
             return True
         finally:
             self._lanes.ended(lane)
+
+    async def _worked(
+        self,
+        work: Callable[[K, RecordStream[R]], Awaitable[object]],
+        item: object,
+        request: Request[R] | None,
+        credentials: Credentials,
+        ahead: int,
+    ) -> None:
+        """Have an item's records worked on, and deliver what comes of it."""
+        delivery = (
+            EmptyDelivery()
+            if request is None
+            else self._pipeline.deliver(request, credentials, ahead, is_owned=True)
+        )
+        key = self._subject.key(item)
+        async with RecordStream(delivery) as stream:
+            result = await work(key, stream)
+        await self._buffer.put((key, result))
 
     async def _fail(self, item: object, error: BillingError) -> None:
         if self._on_error != "raise":
@@ -262,6 +291,6 @@ class FanOutStream(BatchedStream[Item, Batch]):
     ``on_error="yield"`` also an `AccountFailure` for each account that failed.
     """
 
-    def __init__(self, fan_out: FanOut[Any, Any]) -> None:
+    def __init__(self, fan_out: FanOut[Any, Any], *, is_batched: bool = True) -> None:
         batches = fan_out.items()
-        super().__init__(batches, _one_by_one(batches))  # type: ignore[arg-type]  # the client's overloads say which
+        super().__init__(batches, _one_by_one(batches) if is_batched else batches)  # type: ignore[arg-type]  # the client's overloads say which

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
 import pty
 import signal
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 COMMAND = (sys.executable, "-m", "cfbilling")
+OBJECTS = ("/billing/profile", "/billing/credits", "/billable-usage/info")
 
 
 @contextmanager
@@ -63,17 +65,27 @@ def saying(members: str, *, status: int = 200) -> Iterator[dict[str, str]]:
     """Serve what no sandbox would say, and give the environment that points the command at it.
 
     Args:
-        members: The text of a record's members as JSON, without the braces; each answer has one
-            such record, on the first day that was asked for. With another status, the members of
-            the answer's only error.
+        members: The text of a record's members as JSON, without the braces; each answer has or is
+            one such record, on the first day that was asked for. With another status, the members
+            of the answer's only error.
         status: The status of each answer.
     """
 
     class Service(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             (first,) = parse_qs(urlsplit(self.path).query).get("from", ["2025-01-01"])
-            record = f'{{"ChargePeriodStart":"{first}T00:00:00Z",{members}}}'
-            result, errors = (f"[{record}]", "") if status == 200 else ("null", f"{{{members}}}")
+            self._answer(f"{first}T00:00:00Z")
+
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self._answer(asked["TimePeriod"]["From"])
+
+        def _answer(self, first: str) -> None:
+            record = f'{{"ChargePeriodStart":"{first}",{members}}}'
+            has_more = parse_qs(urlsplit(self.path).query).get("page", ["1"]) == ["1"]
+            result = f"[{record}]" if has_more else "[]"
+            result = record if self.path.endswith(OBJECTS) else result
+            result, errors = (result, "") if status == 200 else ("null", f"{{{members}}}")
             success = "true" if status == 200 else "false"
             body = f'{{"success":{success},"errors":[{errors}],"result":{result}}}'.encode()
             self.send_response(status)

@@ -24,6 +24,13 @@ TEXTS = (
     "x_ZoneName",
     "x_Unknown",
     "ServiceName",
+    "RegionName",
+    "name",
+    "type",
+    "description",
+    "status",
+    "state",
+    "currency",
 )
 MEMBERS = ",".join(f"{json.dumps(name)}:{json.dumps(EVIL)}" for name in TEXTS)
 RECORD = f'{MEMBERS},"BilledCost":1.5,"ConsumedQuantity":2'
@@ -37,7 +44,14 @@ def _is_harmless(text: str) -> bool:
     "arguments",
     [
         ("usage", ACCOUNT, *MONTH, "-v"),
+        ("usage", ACCOUNT, *MONTH, "-v", "--group-by", "tag:team"),
+        ("usage", ACCOUNT, *MONTH, "-v", "--group-by", "dimension:region"),
         ("paygo", ACCOUNT, *MONTH, "-v"),
+        ("costs", ACCOUNT, *MONTH, "-v"),
+        ("accounts",),
+        ("history", ACCOUNT, "-v"),
+        ("subscriptions", ACCOUNT, "-v"),
+        ("credits", ACCOUNT, "-v"),
         *(
             ("report", ACCOUNT, *MONTH, "-v", "--by", by)
             for by in ("product", "metric", "zone", "account")
@@ -60,6 +74,14 @@ def test_names_units_and_currencies_are_text(arguments: tuple[str, ...]) -> None
     [
         ("usage", ACCOUNT, *MONTH, "-v"),
         ("usage", ACCOUNT, "b" * 32, *MONTH, "-v"),
+        ("usage", "--all-accounts"),
+        ("costs", ACCOUNT, *MONTH),
+        ("billable-usage", ACCOUNT, *MONTH, "-v"),
+        ("accounts",),
+        ("cycles", ACCOUNT),
+        ("history", ACCOUNT, "b" * 32, "-v"),
+        ("subscriptions", ACCOUNT),
+        ("credits", "--all-accounts"),
         ("profile", ACCOUNT),
         ("report", ACCOUNT, *MONTH),
         ("check", ACCOUNT),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import UTC, date, datetime, timedelta
 from math import ceil
@@ -11,22 +11,25 @@ from typing import Any
 
 import attrs
 import click
-from rich.table import Table
+from rich.console import Console
 
-from cfbilling import (
-    ApiToken,
-    AuthenticationError,
-    BillingClient,
-    BillingError,
-    Credentials,
-    Quota,
+from cfbilling import ApiToken, BillingClient, Credentials, Quota
+from cfbilling.cli.accounts import Accounts, all_accounts_of, credentials_of
+from cfbilling.cli.check.probes import (
+    Probe,
+    probe_accounts,
+    probe_all,
+    probe_organization,
+    probe_sources,
 )
-from cfbilling.cli.accounts import credentials_of
+from cfbilling.cli.check.tables import overview, reasons, table_of
+from cfbilling.cli.check.verdict import verdict_on
 from cfbilling.cli.connection import Connection
 from cfbilling.cli.errors import CommandError
-from cfbilling.cli.exit_codes import AUTHENTICATION, OK, REFUSED, exit_code_of
-from cfbilling.cli.options import connection_from, connection_options
-from cfbilling.cli.plain_text import plain, plain_console
+from cfbilling.cli.exit_codes import OK, SOME_FAILED
+from cfbilling.cli.in_order import in_order
+from cfbilling.cli.options import all_accounts_option, connection_from, connection_options
+from cfbilling.cli.plain_text import plain_console
 from cfbilling.cli.process import run
 
 __all__ = ["check"]
@@ -34,36 +37,46 @@ __all__ = ["check"]
 _DAY = timedelta(days=1)
 
 
-@click.command()
-@click.argument("account", required=False)
+@click.command(short_help="Tell whether the credential works, and what is open to it.")
+@click.argument("account", nargs=-1)
+@all_accounts_option
 @click.option("--organization", metavar="ID", help="Try the endpoint for organizations too.")
 @connection_options
-def check(account: str | None, organization: str | None, **given: Any) -> None:
+def check(
+    account: tuple[str, ...], *, all_accounts: bool, organization: str | None, **given: Any
+) -> None:
     """Tell which credential is found, whether it works, what is open to it, and its quota.
 
-    Each endpoint is asked once, for yesterday. Without ACCOUNT, CLOUDFLARE_ACCOUNT_ID is asked
-    about.
+    Each endpoint is asked once, for yesterday: usage and cost query (version 2, contracts),
+    billable usage (version 1, self-serve accounts), what is beside them, and whether the accounts
+    can be listed. Of several ACCOUNTs each has one line, about what costs are made of. Without
+    ACCOUNT, CLOUDFLARE_ACCOUNT_ID is asked about.
 
     \b
     Example, with what 'cfbilling sandbox' prints set in your shell:
       cfbilling check
     """  # noqa: D301 - click's mark for text that is not to be wrapped
-    run(lambda: _check(account, organization, connection_from(given)))
+
+    async def checked() -> int:
+        connection = connection_from(given)
+        accounts = _accounts(account, connection.token_file, are_all=all_accounts)
+        console = plain_console(soft_wrap=True)
+        console.print(f"Credential  {_kind(accounts.credentials, connection.token_file)}")
+        if accounts.are_many:
+            return await _check_many(accounts, organization, connection, console)
+        return await _check_one(accounts, organization, connection, console)
+
+    run(checked)
 
 
-@attrs.frozen
-class _Probe:
-    """The outcome of asking one endpoint once.
-
-    Attributes:
-        name: The command that uses the endpoint.
-        answer: Its answer, for people.
-        error: The reason why it did not answer.
-    """
-
-    name: str
-    answer: str
-    error: BillingError | None = None
+def _accounts(given: Sequence[str], token_file: str | None, *, are_all: bool) -> Accounts:
+    if are_all:
+        return all_accounts_of(given, None, token_file)
+    credentials = credentials_of(token_file)
+    ids = list(dict.fromkeys(given)) or [os.environ.get("CLOUDFLARE_ACCOUNT_ID", "").strip()]
+    if ids == [""]:
+        raise CommandError("name an account, or set CLOUDFLARE_ACCOUNT_ID, to see what is open")
+    return Accounts(ids, credentials, are_many=len(ids) > 1)
 
 
 def _told(quota: Quota | None) -> str:
@@ -83,81 +96,87 @@ def _kind(credentials: Credentials, token_file: str | None) -> str:
     return "e-mail and global API key, from CLOUDFLARE_EMAIL and CLOUDFLARE_API_KEY"
 
 
-async def _count(batches: AsyncIterator[list[Any]]) -> str:
-    async with aclosing(batches) as closing:  # type: ignore[type-var]  # every stream's batches can be closed
-        records = sum([len(batch) async for batch in closing])
-    return f"yes, {records:,} records of one day"
+def _yesterday() -> date:
+    return datetime.now(UTC).date() - _DAY
 
 
-async def _profile(client: BillingClient, account_id: str) -> str:
-    await client.billing_profile(account_id)
-    return "yes"
+def _require_ids(client: BillingClient, accounts: Accounts, organization: str | None) -> None:
+    """Refuse what can be no id before anything is asked; no stream is begun for it.
+
+    Raises:
+        ConfigurationError: If one of them can be none.
+    """
+    for account_id in accounts.ids:
+        client.usage(account_id)
+    if organization is not None:
+        client.organization_usage(organization)
 
 
-def _probes(
-    client: BillingClient, account_id: str, organization_id: str | None, day: date
-) -> Mapping[str, Callable[[], Awaitable[str]]]:
-    span = day, day + _DAY
-    probes: dict[str, Callable[[], Awaitable[str]]] = {
-        "profile": lambda: _profile(client, account_id),
-        "usage": lambda: _count(client.usage(account_id, *span).batches()),
-        "paygo": lambda: _count(client.paygo_usage(account_id, *span).batches()),
-        "paygo --beta": lambda: _count(client.paygo_usage_beta(account_id, *span).batches()),
-    }
-    if organization_id:
-        batches = client.organization_usage(organization_id, *span).batches
-        probes["org-usage"] = lambda: _count(batches())
-    return probes
-
-
-async def _probe(name: str, ask: Callable[[], Awaitable[str]]) -> _Probe:
-    try:
-        return _Probe(name, await ask())
-    except BillingError as error:
-        status = f" ({error.status})" if error.status else ""
-        return _Probe(name, f"no: {error.message}{status}", error)
-
-
-def _verdict(probes: list[_Probe]) -> tuple[str, int]:
-    """Say whether the credential works, and return the exit code."""
-    if any(probe.error is None for probe in probes):
-        return "yes", OK
-    errors = [probe.error for probe in probes if probe.error is not None]
-    if any(isinstance(error, AuthenticationError) for error in errors):
-        return "no: the service does not accept it", AUTHENTICATION
-    codes = {exit_code_of(error) for error in errors}
-    if codes == {REFUSED}:
-        return "it is accepted, but no endpoint is open to it for this account", REFUSED
-    return "unknown: no endpoint answered", max(codes)
-
-
-async def _check(
-    account_id: str | None, organization_id: str | None, connection: Connection
+async def _check_one(
+    accounts: Accounts, organization: str | None, connection: Connection, console: Console
 ) -> int:
-    console = plain_console(soft_wrap=True)
-    credentials = credentials_of(connection.token_file)
-    console.print(f"Credential  {_kind(credentials, connection.token_file)}")
-    account_id = account_id or os.environ.get("CLOUDFLARE_ACCOUNT_ID", "").strip()
-    if not account_id:
-        raise CommandError("name an account, or set CLOUDFLARE_ACCOUNT_ID, to see what is open")
+    (account_id,) = accounts.ids
     # One attempt each and no wait: what fails is to be told, not to be waited for.
     asking = attrs.evolve(connection, attempts=1, max_wait=0.0)
-    yesterday = datetime.now(UTC).date() - _DAY
-    async with asking.client(credentials) as client:
-        asked = _probes(client, account_id, organization_id, yesterday).items()
-        probes = [await _probe(name, ask) for name, ask in asked]
+    async with asking.client(accounts.credentials) as client:
+        _require_ids(client, accounts, organization)
+        probes = await probe_all(client, account_id, _yesterday())
+        if organization is not None:
+            probes.append(await probe_organization(client, organization, _yesterday()))
+        listed = await probe_accounts(client)
         quota = client.quota()
-    verdict, code = _verdict(probes)
+    verdict, code = verdict_on(probes, listed)
     console.print(f"Works       {verdict}")
     console.print(f"Quota       {_told(quota)}")
-    console.print(_table(account_id, probes))
+    console.print(table_of(account_id, [*probes, listed]))
     return code
 
 
-def _table(account_id: str, probes: list[_Probe]) -> Table:
-    table = Table(title=f"Endpoints for {plain(account_id)}", title_justify="left")
-    table.add_column("cfbilling …", no_wrap=True)
-    table.add_column("Open")
-    for probe in probes:
-        table.add_row(probe.name, plain(probe.answer))
-    return table
+async def _check_many(
+    accounts: Accounts, organization: str | None, connection: Connection, console: Console
+) -> int:
+    # One attempt each. But the quota may have to be waited for, where the accounts are many.
+    asking = attrs.evolve(connection, attempts=1)
+    async with asking.client(accounts.credentials) as client:
+        _require_ids(client, accounts, organization)
+        listed = await probe_accounts(client)
+        found = await _probed(client, accounts, connection.concurrency)
+        of_organization = (
+            []
+            if organization is None
+            else [await probe_organization(client, organization, _yesterday())]
+        )
+        quota = client.quota()
+    asked = accounts.asked(len(found))
+    verdicts = [verdict_on(probes, listed) for probes in found.values()]
+    open_to = sum(code == OK for _, code in verdicts)
+    why = f"; {verdicts[0][0]}" if len(set(verdicts)) == 1 and not open_to else ""
+    console.print(f"Works       for {open_to:,} of {asked:,} accounts{why}")
+    console.print(f"Quota       {_told(quota)}")
+    console.print(overview(found))
+    for reason in reasons(found):
+        console.print(reason)
+    if organization is not None:
+        console.print(table_of(organization, of_organization))
+    codes = {code for _, code in verdicts}
+    return codes.pop() if len(codes) == 1 else SOME_FAILED
+
+
+async def _probed(
+    client: BillingClient, accounts: Accounts, concurrency: int
+) -> dict[str, list[Probe]]:
+    async def ids() -> AsyncGenerator[str, None]:
+        if accounts.are_all:
+            async with client.accounts() as stream:
+                async for account in stream:
+                    yield account.id or ""
+        for account_id in accounts.ids:
+            yield account_id
+
+    async def asked(account_id: str) -> tuple[str, list[Probe]]:
+        return account_id, await probe_sources(client, account_id, _yesterday())
+
+    every = ids()
+    answers = in_order(every, asked, concurrency)
+    async with aclosing(every), aclosing(answers):
+        return {account_id: probes async for account_id, probes in answers}

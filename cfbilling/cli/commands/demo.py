@@ -1,4 +1,4 @@
-"""The command ``cfbilling demo``: 13 months of usage, streamed, added up and shown."""
+"""The command ``cfbilling demo``: 13 months of costs, streamed, added up and shown."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ __all__ = ["demo"]
 _MONTHS = 13
 
 
-@click.command()
+@click.command(short_help="Show 13 months of costs, from invented accounts.")
 @click.option(
     "--live",
     is_flag=True,
     help="Ask the real API, with CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID.",
 )
 def demo(*, live: bool) -> None:
-    """Stream 13 months of usage and show what it cost.
+    """Stream 13 months of costs, of contracts and of self-serve accounts, and show them.
 
     Without --live, a sandbox of invented accounts answers, on this machine:
 
@@ -60,7 +60,10 @@ def _last_months(today: date) -> DateRange:
 
 @asynccontextmanager
 async def _sandbox() -> AsyncIterator[tuple[Connection, Accounts]]:
-    async with Sandbox(accounts=4, records_per_day=40) as sandbox:
+    async with Sandbox(accounts=4, records_per_day=20) as sandbox:
+        # As real ones are: some have a contract, the others serve themselves.
+        for index, account_id in enumerate(sandbox.account_ids):
+            sandbox.set_kind(account_id, "self_serve" if index % 2 else "contract")
         # What a long job meets sooner or later, so that the retries are not only told about.
         sandbox.faults.add(Fault(status=503), Fault(reset_at=5_000), Fault(status=502, html=True))
         accounts = Accounts(sandbox.account_ids, ApiToken(sandbox.api_token), are_many=True)
@@ -78,19 +81,20 @@ async def _real_api() -> AsyncIterator[tuple[Connection, Accounts]]:
 async def _demo(*, live: bool) -> int:
     console = plain_console()
     days = _last_months(datetime.now(UTC).date())
-    by_product, by_month = Totals("product"), Totals("month")
+    by_product, by_month, by_source = Totals("product"), Totals("month"), Totals("source")
     async with _real_api() if live else _sandbox() as (connection, accounts):
         where = "the real API" if live else "a sandbox of invented accounts on this machine"
-        console.print(f"Usage from {days}, from {where}:")
+        console.print(f"Costs from {days}, from {where}:")
         async with progress_shown(Verbosity(), len(accounts.ids)) as observer:
-            query = Query("usage", accounts, days)
-            failures = await add_up(query, connection, observer, [by_product, by_month])
+            query = Query("costs", accounts, days)
+            failures = await add_up(query, connection, observer, [by_product, by_month, by_source])
     if failures:
         return SOME_FAILED
     progress = observer.progress
     console.print(
         cost_table("Cost and usage by product", by_product, by_product.rows(), shows_trend=True),
         cost_table("Cost by month", by_month, by_month.rows(), shows_usage=False),
+        cost_table("Cost by source", by_source, by_source.rows(), shows_usage=False),
         sep="\n",
     )
     console.print(

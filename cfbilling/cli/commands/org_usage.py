@@ -12,6 +12,7 @@ from cfbilling.cli.options import (
     export_from,
     format_options,
     metric_option,
+    query_from,
     range_options,
     verbosity_options,
 )
@@ -20,7 +21,7 @@ from cfbilling.cli.process import run
 __all__ = ["org_usage"]
 
 
-@click.command("org-usage")
+@click.command("org-usage", short_help="Usage of every account of an organization (version 2).")
 @click.argument("organization")
 @range_options
 @metric_option
@@ -36,4 +37,8 @@ def org_usage(organization: str, **given: Any) -> None:
     Example, with what 'cfbilling sandbox' prints set in your shell:
       cfbilling org-usage $CLOUDFLARE_ORGANIZATION_ID --month 2025-01 --format ndjson
     """  # noqa: D301 - click's mark for text that is not to be wrapped
-    run(lambda: run_export(export_from(given, "organization_usage", [organization])))
+    run(
+        lambda: run_export(
+            export_from(given, query_from(given, "organization_usage", [organization]))
+        )
+    )

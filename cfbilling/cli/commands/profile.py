@@ -23,7 +23,7 @@ from cfbilling.cli.process import run
 __all__ = ["profile"]
 
 
-@click.command()
+@click.command(short_help="Who pays for an account and how: personal data.")
 @click.argument("account")
 @format_options("table", "ndjson", "csv")
 @connection_options

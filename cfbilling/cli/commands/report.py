@@ -14,7 +14,6 @@ from cfbilling.cli.options import (
     accounts_argument,
     connection_from,
     connection_options,
-    metric_option,
     query_from,
     range_options,
     verbosity_from,
@@ -31,10 +30,14 @@ from cfbilling.cli.report.totals import DIMENSIONS, Dimension, Row, Totals
 __all__ = ["report"]
 
 
-@click.command()
+@click.command(short_help="Add costs up: in the terminal, as a page, as a picture.")
 @accounts_argument
 @range_options
-@metric_option
+@click.option(
+    "--metric",
+    metavar="M",
+    help="Only this billable metric, by id or name; of self-serve accounts, this service.",
+)
 @click.option(
     "--by", type=click.Choice(DIMENSIONS), default="product", show_default=True, help="What to sum."
 )
@@ -53,6 +56,7 @@ __all__ = ["report"]
 def report(
     account: tuple[str, ...],
     *,
+    metric: str | None,
     by: Dimension,
     top: int,
     html: str | None,
@@ -61,28 +65,31 @@ def report(
 ) -> None:
     """Add up the billed cost and the usage of ACCOUNTs: exactly, for each currency and unit.
 
+    The costs are those of 'cfbilling costs', of self-serve accounts as of contracts.
+
     \b
     Example, with what 'cfbilling sandbox' prints set in your shell:
       cfbilling report $CLOUDFLARE_ACCOUNT_ID --last 90d --html report.html
     """  # noqa: D301 - click's mark for text that is not to be wrapped
 
     async def add_up_and_show() -> int:
-        query = query_from(given, "usage", account)
+        query = query_from(given, "costs", account)
         connection, verbosity = connection_from(given), verbosity_from(given)
         if html or svg:
             # Before anything is asked.
             _require_charts()
         totals = Totals(by)
-        asked = len(query.accounts.ids)
-        async with progress_shown(verbosity, asked) as observer:
-            failures = await add_up(query, connection, observer, [totals])
+        accounts = query.accounts
+        async with progress_shown(verbosity, accounts.count) as bar:
+            failures = await add_up(query, connection, bar, [totals], metric)
+            asked = accounts.asked(bar.accounts_ended)
         if len(failures) < asked:
             rows = totals.rows(top)
             _show(f"Cost by {by}, {query.days}", totals, rows)
             if html or svg:
                 from cfbilling.cli.report.files import write_files  # noqa: PLC0415 - needs the extra
 
-                facts = report_of(query, totals, rows, failures)
+                facts = report_of(query, asked, totals, rows, failures)
                 await write_files(html, svg, facts, totals.daily)
         return exit_code_of_all(asked, [failure.error for failure in failures])
 

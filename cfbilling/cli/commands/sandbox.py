@@ -20,7 +20,7 @@ __all__ = ["sandbox"]
 _QUOTA = re.compile(r"(\d{1,9})(?:/(\d{1,9}(?:\.\d+)?))?", re.ASCII)
 
 
-@click.command()
+@click.command(short_help="Serve an API of invented accounts on this machine.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; any by default.")
 @click.option("--accounts", type=click.IntRange(min=1), default=3, show_default=True)

@@ -4,35 +4,76 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import click
 
-from cfbilling.cli.export import run_export
+from cfbilling.cli.errors import CommandError
+from cfbilling.cli.export import Export, run_export
 from cfbilling.cli.options import (
     accounts_argument,
     connection_options,
     export_from,
     format_options,
     metric_option,
+    query_from,
     range_options,
     verbosity_options,
 )
 from cfbilling.cli.process import run
+from cfbilling.cli.selection import selection_of
 
 __all__ = ["usage"]
 
 
-@click.command()
+@click.command(short_help="Usage of contracts (version 2), on request with costs.")
 @accounts_argument
 @range_options
 @metric_option
+@click.option("--cost", is_flag=True, help="With costs and prices, which usage alone has not.")
+@click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="F",
+    help="Only usage of a metric (metric=ID), a product family (family=UUID) or a tag "
+    "(tag:KEY=VALUE; without VALUE, a tag that has none). Repeatable: of metrics, of families and "
+    "of the values of one tag any will do; metrics, families and each tag all have to hold.",
+)
+@click.option(
+    "--group-by",
+    "groups",
+    multiple=True,
+    metavar="G",
+    help="Split each record by tag:KEY or by dimension:KEY, such as account_id, zone_id or region; "
+    "at most twice.",
+)
 @format_options()
 @connection_options
 @verbosity_options
-def usage(account: tuple[str, ...], **given: Any) -> None:
+def usage(
+    account: tuple[str, ...],
+    *,
+    cost: bool,
+    filters: tuple[str, ...],
+    groups: tuple[str, ...],
+    **given: Any,
+) -> None:
     """Write the usage of ACCOUNTs: one record for each metric and day.
+
+    With --cost, --filter or --group-by it is the cost query that is asked. All of this is of
+    contracts only (version 2); for self-serve accounts, see 'cfbilling costs'.
 
     \b
     Example, with what 'cfbilling sandbox' prints set in your shell:
       cfbilling usage $CLOUDFLARE_ACCOUNT_ID --month 2025-01 -o january.csv
     """  # noqa: D301 - click's mark for text that is not to be wrapped
-    run(lambda: run_export(export_from(given, "usage", account)))
+
+    def export() -> Export:
+        selection = selection_of(cost=cost, filters=filters, groups=groups)
+        if given["metric"] is not None and not selection.is_plain:
+            raise CommandError("--metric goes with neither --cost, --filter nor --group-by")
+        query = attrs.evolve(query_from(given, "usage", account), selection=selection)
+        made = export_from(given, query)
+        return attrs.evolve(made, choice=attrs.evolve(made.choice, groups=selection.group_by))
+
+    run(lambda: run_export(export()))

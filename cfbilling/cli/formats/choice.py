@@ -6,7 +6,7 @@ from pathlib import PurePath
 
 import attrs
 
-from cfbilling import Record
+from cfbilling import GroupBy, Record
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.formats.csv import CsvFormat
 from cfbilling.cli.formats.format import Format
@@ -27,11 +27,13 @@ class FormatChoice:
         name: The name of the format, ``--format``; None to go by the file's name.
         spreadsheet_safe: Whether CSV text that a spreadsheet would run gets an apostrophe.
         decimal_scale: The digits after the point of Parquet's numbers; None for the usual.
+        groups: What usage is split by: a table has columns for it.
     """
 
     name: str | None = None
     spreadsheet_safe: bool = False
     decimal_scale: int | None = None
+    groups: tuple[GroupBy, ...] = ()
 
 
 def format_of(
@@ -53,7 +55,7 @@ def format_of(
             scale = choice.decimal_scale
             return _parquet(record_type, with_account=with_account, scale=scale)
         case "table":
-            return TableFormat(record_type, with_account=with_account)
+            return TableFormat(record_type, with_account=with_account, groups=choice.groups)
     raise CommandError(f"--format is needed: the name {path} does not imply one")
 
 

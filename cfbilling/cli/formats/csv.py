@@ -112,6 +112,7 @@ class CsvFormat:
             Decimal: _numbers,
             bool: _truths,
             dict: _objects,
+            tuple: _objects,
         }
 
         def run_of_texts(values: tuple[str | None, ...]) -> str:

@@ -34,6 +34,11 @@ def _encoder() -> msgspec.json.Encoder:
     return msgspec.json.Encoder(decimal_format="number")
 
 
+def _wire(item: object) -> object:
+    return item.to_wire() if isinstance(item, Record) else item
+
+
 def part_json(value: object) -> str:
     """Return a part of a record, such as its tags, as JSON; each number keeps its digits."""
-    return _encoder().encode(value).decode()
+    wire = [_wire(item) for item in value] if isinstance(value, tuple) else value
+    return _encoder().encode(wire).decode()

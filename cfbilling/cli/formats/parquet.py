@@ -73,7 +73,7 @@ def _json(value: object) -> str | None:
 
 
 class ParquetFormat:
-    """Writes row groups; ``Tags`` and ``extra`` are JSON text.
+    """Writes row groups; objects, arrays and ``extra`` are JSON text.
 
     Args:
         record_type: The class of the records.
@@ -134,7 +134,7 @@ class ParquetFormat:
 
     def _converted(self, column: Column, values: Sequence[Any]) -> Any:
         kind = self._schema.field(column.wire_name).type
-        if column.kind is dict:
+        if column.kind in (dict, tuple):
             values = [_json(value) for value in values]
         elif column.kind is Decimal:
             # pyarrow cannot be asked to: it loses a number whose last digit is more than 38

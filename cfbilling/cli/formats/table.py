@@ -3,91 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 from rich.cells import cell_len
 
-from cfbilling import BillingProfile, PaygoRecord, Record, UsageRecord
+from cfbilling import GroupBy, Record
+from cfbilling.cli.formats.table_columns import TableColumn, columns_of, group_columns
 from cfbilling.cli.plain_text import plain, plain_number
 
 __all__ = ["TableFormat"]
 
-# Heading, least width, whether it stands to the right.
-_HEADINGS: dict[type[Record], tuple[tuple[str, int, bool], ...]] = {
-    UsageRecord: (
-        ("Day", 10, False),
-        ("Account", 12, False),
-        ("Metric", 24, False),
-        ("Zone", 14, False),
-        ("Quantity", 12, True),
-        ("Unit", 9, False),
-        ("Billed", 10, True),
-        ("Cur.", 4, False),
-    ),
-    PaygoRecord: (
-        ("Day", 10, False),
-        ("Service", 24, False),
-        ("Zone", 14, False),
-        ("Quantity", 12, True),
-        ("Unit", 9, False),
-        ("Contracted", 10, True),
-        ("Cumulated", 10, True),
-        ("Cur.", 4, False),
-    ),
-    BillingProfile: (("Field", 25, False), ("Value", 20, False)),
-}
+_FIELDS = (
+    TableColumn("Field", 25, lambda pair: pair[0]),
+    TableColumn("Value", 20, lambda pair: pair[1]),
+)
+_ACCOUNT_ID = ("AccountId", 32, False)
 
 
 def _shown(value: object) -> str:
     if value is None:
         return "-"
-    return plain(value) if isinstance(value, str) else plain(str(value))
-
-
-def _day(record: UsageRecord | PaygoRecord) -> str | None:
-    start = record.charge_period_start
-    return None if start is None else f"{start:%Y-%m-%d}"
-
-
-def _usage_row(record: UsageRecord) -> tuple[object, ...]:
-    return (
-        _day(record),
-        record.billing_account_name or record.billing_account_id,
-        record.x_billable_metric_name or record.x_billable_metric_id,
-        record.x_zone_name or record.x_zone_id,
-        None if record.consumed_quantity is None else plain_number(record.consumed_quantity),
-        record.consumed_unit,
-        None if record.billed_cost is None else plain_number(record.billed_cost),
-        record.billing_currency,
-    )
-
-
-def _paygo_row(record: PaygoRecord) -> tuple[object, ...]:
-    numbers = (
-        record.consumed_quantity,
-        record.contracted_cost,
-        record.cumulated_contracted_cost,
-    )
-    quantity, cost, cumulated = (None if n is None else plain_number(n) for n in numbers)
-    return (
-        _day(record),
-        record.service_name,
-        record.zone_name or record.zone_id,
-        quantity,
-        record.consumed_unit,
-        cost,
-        cumulated,
-        record.billing_currency,
-    )
-
-
-def _rows_of(record: Record) -> list[tuple[object, ...]]:
-    match record:
-        case UsageRecord():
-            return [_usage_row(record)]
-        case PaygoRecord():
-            return [_paygo_row(record)]
-        case _:
-            return list(record.to_wire().items())
+    if isinstance(value, Decimal):
+        return plain_number(value)
+    return plain(str(value))
 
 
 class TableFormat:
@@ -96,11 +34,16 @@ class TableFormat:
     Args:
         record_type: The class of the records.
         with_account: Whether the account's id is the first column, for records without one.
+        groups: What the records are split by, each with a column of its own.
     """
 
-    def __init__(self, record_type: type[Record], *, with_account: bool) -> None:
-        first = (("AccountId", 32, False),) if with_account else ()
-        headings = (*first, *_HEADINGS[record_type])
+    def __init__(
+        self, record_type: type[Record], *, with_account: bool, groups: Sequence[GroupBy] = ()
+    ) -> None:
+        columns = columns_of(record_type)
+        self._columns = None if columns is None else (*columns, *group_columns(groups))
+        shown = [(c.heading, c.width, c.is_right) for c in self._columns or _FIELDS]
+        headings = [_ACCOUNT_ID, *shown] if with_account else shown
         self._with_account = with_account
         self._names = [name for name, _, _ in headings]
         self._widths = [width for _, width, _ in headings]
@@ -113,7 +56,7 @@ class TableFormat:
     def rows(self, account_id: str, records: Sequence[Record]) -> bytes:
         """Return one line for each record, under the headings the first time."""
         before = [account_id] if self._with_account else []
-        rows = [[_shown(v) for v in (*before, *row)] for r in records for row in _rows_of(r)]
+        rows = [[_shown(v) for v in (*before, *row)] for r in records for row in self._rows(r)]
         self._widen(rows)
         lines = list(map(self._line, rows))
         if self._names:
@@ -124,6 +67,11 @@ class TableFormat:
     def finish(self) -> bytes:
         """Return the headings, if no record came."""
         return self._line(self._names).encode() if self._names else b""
+
+    def _rows(self, record: Record) -> list[list[object]]:
+        if self._columns is None:
+            return [[column.value(pair) for column in _FIELDS] for pair in record.to_wire().items()]
+        return [[column.value(record) for column in self._columns]]
 
     def _widen(self, rows: Sequence[Sequence[str]]) -> None:
         length: Callable[[str], int] = cell_len

@@ -37,11 +37,15 @@ class Report:
 
 
 def report_of(
-    query: Query, totals: Totals, rows: Sequence[Row], failures: Sequence[AccountFailure]
+    query: Query,
+    asked: int,
+    totals: Totals,
+    rows: Sequence[Row],
+    failures: Sequence[AccountFailure],
 ) -> Report:
-    """Return the report on the answer to a query."""
-    accounts, total = query.accounts.ids, totals.total
-    scope = f"account {accounts[0]}" if len(accounts) == 1 else f"{len(accounts)} accounts"
+    """Return the report on the answer to a query about so many accounts."""
+    ids, total = query.accounts.ids, totals.total
+    scope = f"account {ids[0]}" if len(ids) == 1 else f"{asked} accounts"
     facts = [str(query.days), scope, f"{total.records:,} records"]
     if totals.unpriced:
         facts.append(f"{totals.unpriced:,} of them without a cost")

@@ -9,13 +9,13 @@ from typing import Literal, get_args
 
 import attrs
 
-from cfbilling import UsageRecord
+from cfbilling import FocusRecord
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.exit_codes import OUTPUT
 
-__all__ = ["DIMENSIONS", "Dimension", "Row", "Totals", "add_to", "exact_sum"]
+__all__ = ["DIMENSIONS", "Dimension", "Row", "Totals", "add_to", "exact_sum", "metric_of"]
 
-Dimension = Literal["product", "metric", "zone", "account", "day", "month"]
+Dimension = Literal["product", "metric", "zone", "account", "source", "day", "month"]
 DIMENSIONS: tuple[str, ...] = get_args(Dimension)
 
 _NO_CURRENCY = "no currency"
@@ -63,14 +63,26 @@ def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
     return total[""]
 
 
-def _start(record: UsageRecord, length: int) -> str:
+_SOURCES: Mapping[str | None, str] = {"v1": "Version 1, self-serve", "v2": "Version 2, contract"}
+
+
+def metric_of(record: FocusRecord) -> str | None:
+    """Return the name of what was used; in version 1, that is the service's."""
+    return record.x_billable_metric_name or record.x_billable_metric_id or record.service_name
+
+
+def _start(record: FocusRecord, length: int) -> str:
     start = record.charge_period_start
     return _NO_DATE if start is None else start.date().isoformat()[:length]
 
 
-_NAMES: Mapping[str, Callable[[UsageRecord], str]] = {
-    "product": lambda r: r.x_product_family_name or "(no product)",
-    "metric": lambda r: r.x_billable_metric_name or r.x_billable_metric_id or "(no metric)",
+_NAMES: Mapping[str, Callable[[FocusRecord], str]] = {
+    # What is a family in one version is the family of a service in the other.
+    "product": lambda r: (
+        r.x_product_family_name or r.x_service_family_name or r.service_name or "(no product)"
+    ),
+    "metric": lambda r: metric_of(r) or "(no metric)",
+    "source": lambda r: _SOURCES.get(r.x_source, "(no source)"),
     "zone": lambda r: r.x_zone_name or r.x_zone_id or "(no zone)",
     "day": lambda r: _start(r, _DAY),
     "month": lambda r: _start(r, _MONTH),
@@ -121,7 +133,7 @@ class Totals:
         self._rows: dict[str, Row] = {}
         self._in_time = by in ("day", "month")
 
-    def add(self, account_id: str, record: UsageRecord) -> None:
+    def add(self, account_id: str, record: FocusRecord) -> None:
         """Add a record of an account."""
         name = self._name(self.by, account_id, record)
         row = self._rows.get(name)
@@ -138,7 +150,7 @@ class Totals:
             self._add_daily(currency, account_id, record, record.billed_cost)
 
     def _add_daily(
-        self, currency: str, account_id: str, record: UsageRecord, cost: Decimal
+        self, currency: str, account_id: str, record: FocusRecord, cost: Decimal
     ) -> None:
         if record.charge_period_start is None:
             return
@@ -148,7 +160,7 @@ class Totals:
         add_to(days, _start(record, _DAY), cost)
 
     @staticmethod
-    def _name(by: Dimension, account_id: str, record: UsageRecord) -> str:
+    def _name(by: Dimension, account_id: str, record: FocusRecord) -> str:
         if by == "account":
             return record.billing_account_name or record.billing_account_id or account_id
         return _NAMES[by](record)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 
 import pytest
 
@@ -27,9 +28,12 @@ def test_check_tells_what_is_open(account: str) -> None:
         organization = sandbox.organization_ids[0]
         ran = Shell(sandbox).run("check", account, "--organization", organization)
         shown = ran.stdout.decode()
-        assert (0, 5) == (ran.returncode, len(sandbox.requests))
+        asked = Counter((request.method, request.endpoint) for request in sandbox.requests)
+        # How many answers version 1 takes depends on the day of the billing cycle.
+        assert asked.pop(("GET", "billable_usage")) <= 2
+        assert (0, {1}) == (ran.returncode, set(asked.values()))
         assert "Works       yes" in shown
-        assert re.search(r"Quota +9\d of 100 requests in 60 s left", shown)
+        assert re.search(r"Quota +8\d of 100 requests in 60 s left", shown)
         assert re.search(r"paygo +│ no: .*403", shown)
         assert re.search(r"usage +│ yes, 12 records", shown)
         assert sandbox.api_token not in shown
@@ -52,8 +56,9 @@ def test_check_tells_the_tightest_quota() -> None:
     limits = [Limit("wide", 100, 60), Limit("narrow", 20, 3600)]
     with serving(limits=limits) as sandbox:
         ran = Shell(sandbox).run("check", sandbox.account_ids[0])
+        left = 20 - len(sandbox.requests)
     assert re.search(
-        r"Quota +16 of 20 requests in 3600 s left, for the next 3600 s\n", ran.stdout.decode()
+        rf"Quota +{left} of 20 requests in 3600 s left, for the next 3600 s\n", ran.stdout.decode()
     )
 
 

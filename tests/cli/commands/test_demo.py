@@ -12,15 +12,17 @@ WIDE = {"COLUMNS": "120"}
 
 
 def test_the_demo_shows_what_was_streamed() -> None:
-    """The demo prints cost by product and month and what was fetched, retries included."""
+    """The demo prints cost by product, month and source, and what was fetched with how much ado."""
     ran = run_here("demo", environment=WIDE)
     shown = " ".join(ran.stdout.decode().split())
     assert ran.returncode == 0
     for part in ("Cost and usage by product", "USD", "Workers", "Cost by month", "Total, exactly"):
         assert part in shown
-    assert re.search(r"Fetched 52 chunks of 4 accounts: [\d,]+ records in 55 requests", shown)
-    assert re.search(r"\(3 retries\), in [\d.]+ s: [\d,]+ records/s\.", shown)
-    assert b"of 52 chunks" in ran.stderr
+    for source in ("Version 1, self-serve", "Version 2, contract"):
+        assert re.search(rf"{source} │ [\d,.]+ │ █+", shown)
+    assert re.search(r"Fetched 5\d chunks of 4 accounts: [\d,]+ records in \d+ requests", shown)
+    assert re.search(r"\([1-3] retries\), in [\d.]+ s: [\d,]+ records/s\.", shown)
+    assert b"4 of 4 accounts" in ran.stderr
 
 
 @pytest.mark.parametrize(

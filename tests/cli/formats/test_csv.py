@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cfbilling import UsageRecord
+from cfbilling import BillableMetric, NamedId, UsageRecord
 from cfbilling.cli.formats.csv import CsvFormat
 from tests.cli.shell import Shell
 from tests.cli.wire import JANUARY, MONTH, cells
@@ -56,6 +56,14 @@ def test_equal_numbers_keep_their_own_digits() -> None:
     rows = shape.rows("a", [UsageRecord(billed_cost=number) for number in numbers]).decode()
     found = [line.split(",")[13] for line in rows.splitlines()]
     assert ["1.0", "1.00", "0.000000001", "1000", "0.00000000", "-0.0"] == found
+
+
+def test_arrays_and_objects_are_json() -> None:
+    """What is no single value is JSON in its cell, by the names of the wire."""
+    shape = CsvFormat(BillableMetric, with_account=False, spreadsheet_safe=False)
+    record = BillableMetric(product_family=(NamedId(id="1", name="R2"),), dimension_keys=("a", "b"))
+    (row,) = csv.reader([shape.rows("", [record]).decode()])
+    assert ["", "", '[{"Id":"1","Name":"R2"}]', "", '["a","b"]', ""] == row
 
 
 def test_unknown_fields_are_in_their_own_column() -> None:

@@ -11,11 +11,19 @@ import pyarrow.csv as pa_csv  # type: ignore[import-untyped]  # likewise
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # likewise
 import pytest
 
-from cfbilling import UsageRecord
+import cfbilling
+from cfbilling import BillableMetric, NamedId, Record, UsageRecord
 from cfbilling.cli.errors import CommandError
+from cfbilling.cli.formats.choice import FORMATS, FormatChoice, format_of
 from cfbilling.cli.formats.parquet import ParquetFormat
 from tests.cli.shell import Shell
 from tests.cli.wire import JANUARY, MONTH
+
+RECORD_TYPES = [
+    each
+    for each in vars(cfbilling).values()
+    if isinstance(each, type) and issubclass(each, Record) and each is not Record
+]
 
 
 def _value(name: str, value: object) -> object:
@@ -112,3 +120,21 @@ def test_needless_zeros_are_no_digits() -> None:
     data = shape.begin() + shape.rows("a", [UsageRecord(billed_cost=n) for n in numbers])
     table = pq.read_table(pa.BufferReader(data + shape.finish()))
     assert numbers == table.column("BilledCost").to_pylist()
+
+
+def test_arrays_and_objects_are_json() -> None:
+    """What is no single value is JSON text, by the names of the wire."""
+    shape = ParquetFormat(BillableMetric, with_account=False, scale=None)
+    record = BillableMetric(product_family=(NamedId(id="1", name="R2"),), dimension_keys=("a", "b"))
+    data = shape.begin() + shape.rows("", [record]) + shape.finish()
+    (row,) = pq.read_table(pa.BufferReader(data)).to_pylist()
+    assert '[{"Id":"1","Name":"R2"}]' == row["ProductFamily"]
+    assert '["a","b"]' == row["DimensionKeys"]
+
+
+@pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda kind: kind.__name__)
+def test_every_record_type_fits_every_format(record_type: type[Record]) -> None:
+    """A record of any class can be written in any format, empty as it may be."""
+    for name in FORMATS:
+        shape = format_of(FormatChoice(name), None, record_type, with_account=True)
+        assert shape.begin() + shape.rows("a", [record_type()]) + shape.finish()

@@ -13,7 +13,7 @@ from cfbilling.cli.report.chart import chart_of
 from cfbilling.cli.report.facts import Report
 from cfbilling.cli.report.page import page
 from cfbilling.cli.report.totals import Row
-from tests.cli.report.truth import SPAN, cost_by_product
+from tests.cli.report.truth import SPAN, cost_by_product, exactly
 from tests.cli.shell import Shell
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -53,7 +53,7 @@ def test_the_page_in_a_browser(shell: Shell, tmp_path: Path) -> None:
     assert costs == {name: Decimal(exact) for name, exact in rows}
     for text in (foot, seen.stdout.partition("<figure>")[0]):
         (total,) = re.findall(r'<data value="([^"]+)"', text)
-        assert sum(costs.values()) == Decimal(total)
+        assert exactly(costs.values()) == Decimal(total)
     assert seen.stdout.count("<svg") == 1
 
 

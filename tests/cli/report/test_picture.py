@@ -16,7 +16,7 @@ def test_the_picture_is_svg_with_each_days_cost(shell: Shell, account: str, tmp_
     root = ET.parse(target).getroot()  # noqa: S314 - written by the command
     bars = root.findall(".//{*}g[@class='bar']")
     days: Counter[tuple[str, str]] = Counter()
-    for wire in shell.sandbox.expected_usage(account, *QUARTER):
+    for wire in shell.sandbox.usage_query(account, *QUARTER, cost=True):
         if wire.get("BilledCost"):
             days[str(wire["ChargePeriodStart"]), str(wire.get("x_ProductFamilyName"))] += 1
     assert 0 < len(bars) <= len(days)

@@ -8,10 +8,10 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from cfbilling import UsageRecord
+from cfbilling import FocusRecord
 from cfbilling.cli.report.terminal import cost_table, exact_totals
 from cfbilling.cli.report.totals import DIMENSIONS, Totals
-from tests.cli.report.truth import SPAN, cost_by_product
+from tests.cli.report.truth import SPAN, cost_by_product, exactly
 from tests.cli.shell import Shell
 
 
@@ -23,7 +23,7 @@ def test_the_terminal_shows_the_exact_total(shell: Shell) -> None:
     assert (0, b"") == (ran.returncode, ran.stderr)
     total = re.search(r"Total, exactly: (\S+) USD", shown)
     assert total
-    assert sum(costs.values()) == Decimal(total[1])
+    assert exactly(costs.values()) == Decimal(total[1])
     for name, cost in costs.items():
         assert re.search(rf"{re.escape(name)} +│ +{cost:,.2f} ", shown)
     assert "█" * 20 in shown
@@ -33,7 +33,7 @@ def test_the_terminal_shows_the_exact_total(shell: Shell) -> None:
 def test_every_breakdown_has_the_same_total(shell: Shell, account: str, by: str) -> None:
     """However it is broken down and cut, the exact total is the truth."""
     ran = shell.run("report", account, *SPAN, "--by", by, "--top", "3")
-    assert f"{sum(cost_by_product(shell, [account]).values()):f} USD" in ran.stdout.decode()
+    assert f"{exactly(cost_by_product(shell, [account]).values()):f} USD" in ran.stdout.decode()
 
 
 def _shown(table: Table) -> list[list[str]]:
@@ -52,7 +52,7 @@ def _two_products() -> Totals:
         ("Images", 3, "USD", "16"),
         ("Workers", 3, "EUR", "1E-30"),
     ):
-        record = UsageRecord(
+        record = FocusRecord(
             x_product_family_name=product,
             charge_period_start=datetime(2025, month, 1, tzinfo=UTC),
             billing_currency=currency,
@@ -88,7 +88,7 @@ def test_a_table_may_leave_out_what_was_used() -> None:
 def test_a_total_is_shown_with_every_digit() -> None:
     """The exact total of each currency has a line, and so have records without a cost."""
     totals = _two_products()
-    totals.add("x", UsageRecord())
+    totals.add("x", FocusRecord())
     assert list(exact_totals(totals)) == [
         f"Total, exactly: 0.{'0' * 29}1 EUR",
         "Total, exactly: 20 USD",

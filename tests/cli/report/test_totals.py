@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfbilling import UsageRecord
+from cfbilling import FocusRecord
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.report.totals import Totals, exact_sum
 
@@ -24,7 +24,7 @@ def test_currencies_and_units_stay_apart() -> None:
     ):
         totals.add(
             "a",
-            UsageRecord(
+            FocusRecord(
                 billed_cost=Decimal(cost),
                 billing_currency=currency,
                 consumed_quantity=Decimal(2),
@@ -39,12 +39,12 @@ def test_currencies_and_units_stay_apart() -> None:
     } == row.costs
     assert {"GB": Decimal(4), "Requests": Decimal(2), "(no unit)": Decimal(4)} == row.used
     with pytest.raises(CommandError, match="exactly"):
-        totals.add("a", UsageRecord(billed_cost=Decimal("1E+90000"), billing_currency="EUR"))
+        totals.add("a", FocusRecord(billed_cost=Decimal("1E+90000"), billing_currency="EUR"))
 
 
-def charge(cost: Decimal, day: int, product: str = "a") -> UsageRecord:
+def charge(cost: Decimal, day: int, product: str = "a") -> FocusRecord:
     """Return the record of a cost on a day, counted from the first of 2025."""
-    return UsageRecord(
+    return FocusRecord(
         billed_cost=cost,
         billing_currency="USD",
         x_product_family_name=product,
@@ -87,6 +87,6 @@ def test_months_are_told_apart() -> None:
     totals = Totals("product")
     for cost, day in ((1, 0), (2, 27), (4, 28)):
         totals.add("x", charge(Decimal(cost), day))
-    totals.add("x", UsageRecord(billed_cost=Decimal(8), billing_currency="USD"))
+    totals.add("x", FocusRecord(billed_cost=Decimal(8), billing_currency="USD"))
     assert {"a": {"2025-01": Decimal(3), "2025-02": Decimal(4)}} == totals.monthly("USD")
     assert totals.monthly("EUR") == {}

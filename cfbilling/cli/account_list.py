@@ -1,0 +1,87 @@
+"""What is asked of each account by itself, such as its invoices; the answers are short lists."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
+
+import attrs
+
+from cfbilling import AccountFailure, BillingClient, BillingError, Credentials, Record
+from cfbilling.cli.accounts import Accounts
+from cfbilling.cli.connection import Connection
+from cfbilling.cli.in_order import in_order
+from cfbilling.cli.query import Batch
+from cfbilling.events import AccountDone, AccountFailed, Observer
+
+__all__ = ["AccountList"]
+
+Ask = Callable[[BillingClient, str], Awaitable[Sequence[Record]]]
+"""What asks a client about the account with an id."""
+
+
+@attrs.frozen
+class AccountList:
+    """The list of something that each account has: a `Question`.
+
+    Attributes:
+        accounts: The accounts.
+        record_type: The class of the records in the answer.
+        ask: What asks about one account.
+    """
+
+    accounts: Accounts
+    record_type: type[Record]
+    ask: Ask
+    has_chunks: bool = attrs.field(default=False, init=False)
+
+    async def batches(
+        self, connection: Connection, observer: Observer
+    ) -> AsyncGenerator[Batch, None]:
+        """Yield the list of each account in order, or that it failed."""
+        async with AsyncExitStack() as stack:
+            clients: dict[Credentials, BillingClient] = {}
+            for credentials in {self.accounts.credentials, *self._own.values()}:
+                client = connection.client(credentials, observer)
+                clients[credentials] = await stack.enter_async_context(client)
+            first = clients[self.accounts.credentials]
+
+            async def asked(account_id: str) -> Batch:
+                client = clients[self._own.get(account_id, self.accounts.credentials)]
+                batch = await self._asked(client, account_id)
+                observer(_ended(account_id, batch))
+                return batch
+
+            ids = self._ids(first)
+            async with (
+                aclosing(ids),
+                aclosing(in_order(ids, asked, connection.concurrency)) as all_,
+            ):
+                async for batch in all_:
+                    # A format takes no empty batch.
+                    if isinstance(batch, AccountFailure) or batch[1]:
+                        yield batch
+
+    @property
+    def _own(self) -> Mapping[str, Credentials]:
+        return self.accounts.own or {}
+
+    async def _ids(self, client: BillingClient) -> AsyncGenerator[str, None]:
+        if self.accounts.are_all:
+            async with client.accounts() as accounts:
+                async for account in accounts:
+                    yield account.id or ""
+        for account_id in self.accounts.ids:
+            yield account_id
+
+    async def _asked(self, client: BillingClient, account_id: str) -> Batch:
+        try:
+            return account_id, await self.ask(client, account_id)
+        except BillingError as error:
+            return AccountFailure(account_id, error)
+
+
+def _ended(account_id: str, batch: Batch) -> AccountDone | AccountFailed:
+    if isinstance(batch, AccountFailure):
+        return AccountFailed(account_id=account_id, error=batch.error)
+    return AccountDone(account_id=account_id)

@@ -1,0 +1,62 @@
+"""What a format of objects is: records in, one file out, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, Protocol
+
+from cfbilling.records import Record
+from cfbilling.store.facts import ObjectFacts
+
+__all__ = ["ObjectFormat", "ObjectWriter"]
+
+
+class ObjectWriter(Protocol):
+    """Writes one object; equal records in equal order make equal bytes, however they came."""
+
+    def add(self, records: Sequence[Record], lengths: Sequence[int]) -> None:
+        """Take records, and the length of each as text.
+
+        Raises:
+            NumberOutOfRange: For a number that a column cannot hold.
+        """
+        ...
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is enough to write."""
+        ...
+
+    def flush(self) -> None:
+        """Write what is full; blocking."""
+        ...
+
+    def finish(self, facts: ObjectFacts) -> None:
+        """Write the rest, and the facts; blocking."""
+        ...
+
+    def abandon(self) -> None:
+        """Let go of the file, whatever was written; blocking."""
+        ...
+
+
+class ObjectFormat(Protocol):
+    """Makes writers, and reads what they wrote; all of it blocking.
+
+    Attributes:
+        suffix: How the names of its objects end.
+    """
+
+    suffix: str
+
+    def writer(self, file: BinaryIO, record_type: type[Record], facts: ObjectFacts) -> ObjectWriter:
+        """Return a writer into an empty file; the facts at the end are of about this length."""
+        ...
+
+    def facts(self, file: BinaryIO) -> ObjectFacts | None:
+        """Return the facts of an object; ``None`` if it is none of this version."""
+        ...
+
+    def read(self, file: BinaryIO, record_type: type[Record]) -> Iterator[list[Record]]:
+        """Yield the records of an object, piece by piece."""
+        ...

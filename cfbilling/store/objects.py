@@ -1,0 +1,174 @@
+"""The objects of a store, by unit: written whole, asked for their facts, read back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import closing
+from functools import partial
+from typing import BinaryIO, cast
+
+import attrs
+
+from cfbilling._concurrency import Turns
+from cfbilling.errors import StoreError
+from cfbilling.jobs import WorkUnit
+from cfbilling.records import ChargeRecord, Record
+from cfbilling.store.content import Content
+from cfbilling.store.facts import ObjectFacts
+from cfbilling.store.object_format import ObjectFormat, ObjectWriter
+from cfbilling.store.partitions import Partition, folder_of, key_of, partition_of
+from cfbilling.store.place import Part, Place, mapped
+from cfbilling.store.threads import held, in_thread
+
+__all__ = ["Objects", "Written"]
+
+_PIECE = 64
+"""How many records are turned into columns in one turn of the event loop."""
+
+
+@attrs.frozen
+class Written:
+    """What was written.
+
+    Attributes:
+        facts: The facts of the new object.
+        length: Its length in bytes.
+    """
+
+    facts: ObjectFacts
+    length: int
+
+
+class Objects:
+    """Objects of one format in one place.
+
+    Args:
+        place: Where they are.
+        shape: Their format.
+    """
+
+    def __init__(self, place: Place, shape: ObjectFormat) -> None:
+        self._place = place
+        self._shape = shape
+        self._turns = Turns()
+
+    async def check(self) -> None:
+        """Raise `StoreError` if nothing can be written, as far as that can be known before."""
+        await in_thread(self._place.check)
+
+    def key(self, unit: WorkUnit) -> str:
+        """Return the key of a unit's object.
+
+        Raises:
+            ConfigurationError: If the unit is not one month.
+        """
+        return key_of(unit, self._shape.suffix)
+
+    async def keys(self, folder: str) -> set[str]:
+        """Return the keys of this format's objects below an endpoint's partition."""
+        keys = await in_thread(partial(self._place.keys, folder))
+        return {key for key in keys if key.endswith(self._shape.suffix)}
+
+    async def partitions(self, unit: WorkUnit) -> dict[str, Partition]:
+        """Return the keys of all units that differ in scope and month only."""
+        parsed = {key: partition_of(key) for key in await self.keys(folder_of(unit))}
+        return {key: found for key, found in parsed.items() if found is not None}
+
+    async def remove(self, key: str) -> None:
+        """Remove an object."""
+        await in_thread(partial(self._place.remove, key))
+
+    async def facts(self, unit: WorkUnit) -> ObjectFacts | None:
+        """Return the facts of a unit's object; ``None`` without one that this version wrote."""
+        return await in_thread(partial(self._facts, self.key(unit), unit.id))
+
+    def _facts(self, key: str, unit_id: str) -> ObjectFacts | None:
+        file = self._place.open(key)
+        if file is None:
+            return None
+        with mapped(f"read {key}"), closing(file):
+            facts = self._shape.facts(file)
+        return facts if facts is not None and facts.unit_id == unit_id else None
+
+    async def write(
+        self,
+        unit: WorkUnit,
+        batches: AsyncIterator[list[ChargeRecord]],
+        facts: ObjectFacts,
+    ) -> Written:
+        """Write a unit's records; the object that was there stays until they are all there.
+
+        Args:
+            unit: The unit.
+            batches: Its records.
+            facts: What is known of it before: its content is not.
+        """
+        key = self.key(unit)
+        content = Content()
+        async with held(partial(self._place.part, key), _discarded) as part:
+            begin = partial(self._writer, part, unit, facts)
+            async with held(begin, _abandoned) as writer:
+                async for batch in batches:
+                    await self._add(writer, content, batch, key)
+                told = attrs.evolve(facts, records=content.records, digest=content.digest)
+                length = await in_thread(partial(_finished, writer, told, part, key))
+        return Written(told, length)
+
+    def _writer(self, part: Part, unit: WorkUnit, facts: ObjectFacts) -> ObjectWriter:
+        with mapped(f"write {self.key(unit)}"):
+            return self._shape.writer(part.file, unit.record_type, facts)
+
+    async def _add(
+        self, writer: ObjectWriter, content: Content, batch: list[ChargeRecord], key: str
+    ) -> None:
+        for begin in range(0, len(batch), _PIECE):
+            await self._turns.take()
+            piece = batch[begin : begin + _PIECE]
+            writer.add(piece, content.add(piece))
+            if writer.is_full:
+                await in_thread(partial(_flushed, writer, key))
+
+    async def read(self, unit: WorkUnit) -> AsyncGenerator[list[ChargeRecord], None]:
+        """Yield the records of a unit's object.
+
+        Raises:
+            StoreError: If there is no object that this version wrote, or it cannot be read.
+        """
+        key = self.key(unit)
+        if await self.facts(unit) is None:
+            raise StoreError(f"{key} is not there, or of another version")
+        async with held(partial(self._place.open, key), _closed) as file:
+            if file is None:
+                raise StoreError(f"{key} is not there any more")
+            pieces = self._shape.read(file, unit.record_type)
+            while (records := await in_thread(partial(_next, pieces, key))) is not None:
+                yield cast("list[ChargeRecord]", records)
+
+
+def _discarded(part: Part) -> None:
+    part.discard()
+
+
+def _abandoned(writer: ObjectWriter) -> None:
+    writer.abandon()
+
+
+def _closed(file: BinaryIO | None) -> None:
+    if file is not None:
+        file.close()
+
+
+def _finished(writer: ObjectWriter, facts: ObjectFacts, part: Part, key: str) -> int:
+    with mapped(f"write {key}"):
+        writer.finish(facts)
+    return part.commit()
+
+
+def _flushed(writer: ObjectWriter, key: str) -> None:
+    with mapped(f"write {key}"):
+        writer.flush()
+
+
+def _next(pieces: Iterator[list[Record]], key: str) -> list[Record] | None:
+    with mapped(f"read {key}"):
+        return next(pieces, None)

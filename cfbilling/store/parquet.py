@@ -1,0 +1,137 @@
+"""Parquet objects: exact decimals, row groups of a bounded size, the facts in the footer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any, BinaryIO
+
+import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow has no types
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # likewise
+
+from cfbilling.arrow import RecordColumns
+from cfbilling.decoding.converter import parse
+from cfbilling.records import Column, Record
+from cfbilling.store.facts import ObjectFacts
+
+__all__ = ["ParquetObjects"]
+
+_KEY = "cfbilling"
+_GROUP_ROWS = 50_000
+_GROUP_BYTES = 16 * 2**20
+_READ_ROWS = 256
+
+
+class _ParquetWriter:
+    def __init__(self, file: BinaryIO, record_type: type[Record]) -> None:
+        self._columns = RecordColumns(record_type)
+        self._writer: Any = pq.ParquetWriter(file, self._columns.schema, compression="zstd")
+        self._full: list[list[Any]] = []
+        self._waiting: list[Any] = []
+        self._rows = self._bytes = 0
+
+    def add(self, records: Sequence[Record], lengths: Sequence[int]) -> None:
+        """Take records; a row group ends at the row that fills it, wherever batches end."""
+        begin = 0
+        for index, length in enumerate(lengths, 1):
+            self._rows += 1
+            self._bytes += length
+            if self._rows >= _GROUP_ROWS or self._bytes >= _GROUP_BYTES:
+                self._waiting.append(self._columns.batch(records[begin:index]))
+                self._full.append(self._waiting)
+                begin, self._waiting, self._rows, self._bytes = index, [], 0, 0
+        if begin < len(records):
+            self._waiting.append(self._columns.batch(records[begin:]))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a row group is full."""
+        return bool(self._full)
+
+    def flush(self) -> None:
+        """Write the row groups that are full."""
+        for batches in self._full:
+            self._write(batches)
+        self._full = []
+
+    def finish(self, facts: ObjectFacts) -> None:
+        """Write the last row group and the footer."""
+        self.flush()
+        if self._waiting:
+            self._write(self._waiting)
+        self._writer.add_key_value_metadata({_KEY: facts.to_json()})
+        self._writer.close()
+
+    def abandon(self) -> None:
+        """Let go of the file, while it is still open."""
+        # What went wrong before goes wrong again, and has been told.
+        with suppress(Exception):
+            self._writer.close()
+
+    def _write(self, batches: list[Any]) -> None:
+        # In one piece: else the pages would tell where batches ended.
+        self._writer.write_table(pa.Table.from_batches(batches).combine_chunks())
+
+
+def _plain(number: Decimal | None) -> Decimal | None:
+    """Return an equal number without the zeros that fill a column's scale."""
+    if number is None:
+        return None
+    short = number.normalize()
+    return short if int(short.as_tuple().exponent) <= 0 else short.quantize(Decimal(1))
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _parsed(text: str | None) -> Any:
+    return None if text is None else parse(text.encode(), "")
+
+
+def _reader(column: Column) -> Callable[[Any], Any]:
+    if column.kind is Decimal:
+        return _plain
+    return _parsed if column.kind in (dict, tuple) else _as_is
+
+
+class ParquetObjects:
+    """Objects that DuckDB, Polars, Spark and Athena read as they are."""
+
+    suffix = ".parquet"
+
+    def writer(
+        self,
+        file: BinaryIO,
+        record_type: type[Record],
+        facts: ObjectFacts,  # noqa: ARG002 - they come at the end
+    ) -> _ParquetWriter:
+        """Return a writer."""
+        return _ParquetWriter(file, record_type)
+
+    def facts(self, file: BinaryIO) -> ObjectFacts | None:
+        """Return the facts in the footer."""
+        try:
+            told = pq.read_metadata(file).metadata or {}
+        except pa.ArrowException:
+            return None
+        except OSError as error:
+            if error.errno is None:
+                # pyarrow's way to say that this is no Parquet.
+                return None
+            raise
+        return ObjectFacts.from_json(told.get(_KEY.encode(), b""))
+
+    def read(self, file: BinaryIO, record_type: type[Record]) -> Iterator[list[Record]]:
+        """Yield the records; numbers are equal to those that were written."""
+        columns = [(c.name, c.wire_name, _reader(c)) for c in record_type.columns]
+        for batch in pq.ParquetFile(file).iter_batches(_READ_ROWS):
+            rows = batch.to_pylist()
+            yield [
+                record_type(
+                    extra=_parsed(row["extra"]) or {},
+                    **{name: read(row[wire_name]) for name, wire_name, read in columns},
+                )
+                for row in rows
+            ]

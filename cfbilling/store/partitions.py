@@ -1,0 +1,62 @@
+"""Where a unit's object is: hive-style partitions, from the unit alone."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+import attrs
+
+from cfbilling.errors import ConfigurationError
+from cfbilling.jobs import WorkUnit
+
+__all__ = ["Partition", "folder_of", "key_of", "partition_of"]
+
+_MONTHS = 12
+_KEY = re.compile(
+    r"endpoint=(?P<endpoint>[\w-]+)/scope_id=(?P<scope_id>[\w-]+)/month=(?P<month>\d{4}-\d\d)/[^/]+"
+)
+
+
+@attrs.frozen
+class Partition:
+    """What a key says.
+
+    Attributes:
+        endpoint: The endpoint, with the digest of a unit's parameters, if it has any.
+        scope_id: The account or organization.
+        month: The UTC month, such as ``2025-01``.
+    """
+
+    endpoint: str
+    scope_id: str
+    month: str
+
+
+def folder_of(unit: WorkUnit) -> str:
+    """Return the partition of the endpoint that a unit is under.
+
+    Units with other parameters are other tables, with as many levels.
+    """
+    digest = unit.id.removeprefix(f"{unit.endpoint}/{unit.scope_id}/{unit.start}/{unit.end}")
+    return f"endpoint={unit.endpoint}{digest}"
+
+
+def key_of(unit: WorkUnit, suffix: str) -> str:
+    """Return a unit's key: ``endpoint=costs/scope_id=.../month=2025-01/data.parquet``.
+
+    Raises:
+        ConfigurationError: If it is not one whole UTC month.
+    """
+    first, end = unit.start, unit.end
+    following = date.max if first.year == date.max.year and first.month == _MONTHS else None
+    following = following or date(first.year + first.month // _MONTHS, first.month % 12 + 1, 1)
+    if first.day != 1 or end != following:
+        raise ConfigurationError("unit must be one whole month (UTC), as plan makes them")
+    return f"{folder_of(unit)}/scope_id={unit.scope_id}/month={first:%Y-%m}/data{suffix}"
+
+
+def partition_of(key: str) -> Partition | None:
+    """Return what a key says; ``None`` for what is none of ours."""
+    found = _KEY.fullmatch(key)
+    return None if found is None else Partition(**found.groupdict())

@@ -1,0 +1,98 @@
+"""Where objects are: whole under their keys, or not there."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, Protocol
+
+from cfbilling.errors import StoreError, printable
+
+__all__ = ["PART", "Part", "Place", "mapped"]
+
+PART = ".cfbilling-part"
+"""How the name of an unfinished file ends; it begins with a dot, so that no reader takes it."""
+
+_LASTING = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ENOENT,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
+_MOST_TOLD = 300
+
+
+class Part(Protocol):
+    """An unfinished object, in a local file.
+
+    Attributes:
+        file: The file, empty at first.
+    """
+
+    file: BinaryIO
+
+    def commit(self) -> int:
+        """Make it the object under its key, in place of the one there, and return its length."""
+        ...
+
+    def discard(self) -> None:
+        """Leave nothing of it."""
+        ...
+
+
+class Place(Protocol):
+    """A folder or a bucket; all methods block, and raise `StoreError` only."""
+
+    def check(self) -> None:
+        """Raise what writing would raise, as far as that can be known before."""
+        ...
+
+    def keys(self, folder: str) -> set[str]:
+        """Return the keys of the objects below a folder."""
+        ...
+
+    def open(self, key: str) -> BinaryIO | None:
+        """Open an object; ``None`` if it is not there."""
+        ...
+
+    def part(self, key: str) -> Part:
+        """Begin an object."""
+        ...
+
+    def remove(self, key: str) -> None:
+        """Remove an object; it may be gone already."""
+        ...
+
+
+@contextmanager
+def mapped(what: str) -> Iterator[None]:
+    """Tell whatever goes wrong with a place as a `StoreError`.
+
+    Args:
+        what: What was tried, such as "write a key".
+    """
+    try:
+        yield
+    except StoreError:
+        raise
+    except OSError as error:
+        is_lasting = error.errno in _LASTING or isinstance(error, PermissionError)
+        why = error.strerror or _told(error)
+        raise StoreError(f"cannot {what}: {why}", transient=not is_lasting) from error
+    except Exception as error:
+        # Each kind of store has exceptions of its own, and some are of no common class.
+        raise StoreError(f"cannot {what}: {_told(error)}", transient=True) from error
+
+
+def _told(error: Exception) -> str:
+    # A query can hold a signature.
+    text = re.sub(r"\?\S+", "?...", str(error))[:_MOST_TOLD]
+    return printable(f"{type(error).__name__}: {text}" if text else type(error).__name__)

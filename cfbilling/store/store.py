@@ -1,0 +1,193 @@
+"""A store: where it is, what format its objects have, and what a user can do with it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import AsyncGenerator, Callable, Iterable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Literal, TypeAlias, cast, get_args
+
+import attrs
+
+from cfbilling.errors import ConfigurationError
+from cfbilling.jobs import WorkUnit
+from cfbilling.records import ChargeRecord
+from cfbilling.store.folder import Folder
+from cfbilling.store.ndjson import NdjsonObjects
+from cfbilling.store.object_format import ObjectFormat
+from cfbilling.store.objects import Objects
+from cfbilling.store.partitions import Partition, folder_of
+from cfbilling.store.place import Place
+from cfbilling.streams.record_stream import RecordStream
+
+__all__ = ["Store", "StoreFormat"]
+
+StoreFormat: TypeAlias = Literal["parquet", "ndjson"]
+"""``parquet`` needs the extra ``arrow``; ``ndjson`` is gzipped."""
+
+
+class Store:
+    """A folder, or any place that fsspec opens.
+
+    Args:
+        destination: The folder's path, or a URL such as ``s3://bucket/folder``; a URL needs fsspec
+            and what it opens that with, as the extra ``s3`` has for that one.
+        format: The format of the objects. Those of another format are other objects.
+        options: What fsspec's file system takes, such as ``endpoint_url``.
+
+    Attributes:
+        objects: What is behind it, for this package only.
+
+    Raises:
+        ConfigurationError: For an argument that cannot be right, or an extra that is missing.
+        StoreError: If fsspec cannot open the URL.
+    """
+
+    def __init__(
+        self,
+        destination: str | Path,
+        *,
+        format: StoreFormat = "parquet",  # noqa: A002 - the word of the command line
+        **options: object,
+    ) -> None:
+        self._destination = _checked_destination(destination)
+        self._format: StoreFormat = _checked_format(format)
+        self._options = options
+        place = _place(self._destination, options)
+        self.objects = Objects(place, _shape(self._format))
+
+    def __reduce__(self) -> tuple[Callable[..., Store], tuple[str]]:
+        if self._options:
+            raise TypeError(
+                "options may hold secrets, and are not pickled: let each process take them from "
+                "its environment, such as AWS_ENDPOINT_URL"
+            )
+        return partial(Store, format=self._format), (self._destination,)
+
+    def __repr__(self) -> str:
+        # Options may hold secrets.
+        return f"Store({self._destination!r}, format={self._format!r})"
+
+    async def check(self) -> None:
+        """Raise what writing would raise, as far as that can be known before.
+
+        Raises:
+            StoreError: If the store cannot be written.
+        """
+        await self.objects.check()
+
+    def key(self, unit: WorkUnit) -> str:
+        """Return where a unit's object is, below the destination.
+
+        Raises:
+            ConfigurationError: If the unit is not one month.
+        """
+        return self.objects.key(unit)
+
+    async def fetched(self, unit: WorkUnit) -> datetime | None:
+        """Return when a unit's object was fetched, UTC; ``None`` if there is none.
+
+        Raises:
+            StoreError: If the store cannot be read.
+        """
+        facts = await self.objects.facts(unit)
+        return None if facts is None else facts.fetched
+
+    def read(self, unit: WorkUnit) -> RecordStream[ChargeRecord]:
+        """Stream the records of a unit from the store instead of the service.
+
+        Raises:
+            StoreError: While iterating: if there is no such object, or it cannot be read.
+        """
+        return RecordStream(_Read(self.objects, unit))
+
+    async def partitions(self, unit: WorkUnit) -> list[Partition]:
+        """Return what there is of a unit's endpoint and parameters, by scope and month.
+
+        Raises:
+            StoreError: If the store cannot be listed.
+        """
+        found = await self.objects.partitions(unit)
+        return sorted(found.values(), key=lambda place: (place.scope_id, place.month))
+
+    async def prune(self, units: Iterable[WorkUnit]) -> list[str]:
+        """Remove the objects of scopes that no unit names, and return their keys.
+
+        Only what has the endpoint and the parameters of one of the units is looked at.
+
+        Args:
+            units: At least one unit of each account that is to stay.
+
+        Raises:
+            ConfigurationError: If there are no units: that would remove everything.
+            StoreError: If the store cannot be listed or written.
+        """
+        scopes: dict[str, set[str]] = {}
+        example: dict[str, WorkUnit] = {}
+        for unit in units:
+            scopes.setdefault(folder_of(unit), set()).add(unit.scope_id)
+            example[folder_of(unit)] = unit
+        if not scopes:
+            raise ConfigurationError("units has none: nothing says what is to stay")
+        removed: list[str] = []
+        for folder, unit in example.items():
+            found = await self.objects.partitions(unit)
+            for key in sorted(found):
+                if found[key].scope_id not in scopes[folder]:
+                    await self.objects.remove(key)
+                    removed.append(key)
+        return removed
+
+
+@attrs.frozen
+class _Read:
+    """A unit of a store as what a stream is made of."""
+
+    objects: Objects
+    unit: WorkUnit
+
+    def batches(self) -> AsyncGenerator[list[ChargeRecord], None]:
+        return self.objects.read(self.unit)
+
+
+def _checked_destination(destination: object) -> str:
+    if not isinstance(destination, str | Path) or not str(destination):
+        raise ConfigurationError("destination must be a folder's path or a URL")
+    return str(destination)
+
+
+def _checked_format(given: object) -> StoreFormat:
+    for known in get_args(StoreFormat):
+        if given == known:
+            return cast("StoreFormat", known)
+    raise ConfigurationError("format must be 'parquet' or 'ndjson'")
+
+
+def _place(destination: str, options: dict[str, object]) -> Place:
+    scheme, mark, path = destination.partition("://")
+    if not mark or scheme == "file":
+        if options:
+            raise ConfigurationError("options are for URLs: a folder takes none")
+        return Folder(Path(path if mark else destination).absolute())
+    try:
+        remote = importlib.import_module("cfbilling.store.remote")
+    except ImportError as error:
+        raise ConfigurationError(
+            "destination is a URL, which needs fsspec: install the extra s3, or fsspec and the "
+            "package for your store"
+        ) from error
+    place: Place = remote.Remote(destination, **options)
+    return place
+
+
+def _shape(name: StoreFormat) -> ObjectFormat:
+    if name == "ndjson":
+        return NdjsonObjects()
+    try:
+        parquet = importlib.import_module("cfbilling.store.parquet")
+    except ImportError as error:
+        raise ConfigurationError("format parquet needs pyarrow: install the extra arrow") from error
+    shape: ObjectFormat = parquet.ParquetObjects()
+    return shape

@@ -1,0 +1,247 @@
+"""A store kept true: one object for each unit of work, replaced whole while the vendor restates.
+
+Objects are under hive-style partitions, ``endpoint=costs/scope_id=.../month=2025-01/data.parquet``,
+and say of themselves whose they are, when they were fetched and of which version they are. There
+is no other state: whatever dies, is repeated or runs twice, the next sync goes on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from datetime import UTC, datetime, time, timedelta
+from itertools import islice
+from typing import Any, Final, Literal
+
+import attrs
+
+from cfbilling.client import BillingClient
+from cfbilling.errors import AccountFailure, ConfigurationError, FanOutError
+from cfbilling.jobs import WorkUnit
+from cfbilling.records import ChargeRecord
+from cfbilling.store.facts import ObjectFacts
+from cfbilling.store.store import Store, StoreFormat
+from cfbilling.streams.record_stream import RecordStream
+
+__all__ = [
+    "RESTATE",
+    "Store",
+    "StoreFormat",
+    "SyncReport",
+    "SyncResult",
+    "due",
+    "sync",
+    "sync_unit",
+]
+
+RESTATE: Final = timedelta(days=35)
+"""How long after its last day a unit may be restated, unless the caller says otherwise."""
+
+_LONGEST = timedelta(days=3660)
+_LOOKED_AT = 32
+
+
+@attrs.frozen
+class SyncResult:
+    """What became of a unit; small, and it pickles.
+
+    Attributes:
+        unit: The unit.
+        records: How many records it has.
+        bytes: The length of its object.
+        changed: Whether its content is another than before, or it was not there: the vendor has
+            restated it, or it has grown.
+    """
+
+    unit: WorkUnit
+    records: int
+    bytes: int
+    changed: bool
+
+
+@attrs.frozen
+class SyncReport:
+    """What a sync did.
+
+    Attributes:
+        fetched: How many units were fetched and written.
+        skipped: How many were settled, or are to come.
+        records: The records of what was fetched.
+        bytes: The length of what was written.
+        changed: How many of the fetched units have another content than before.
+        failures: What failed, by unit id, with its error; the objects that were there stay.
+    """
+
+    fetched: int = 0
+    skipped: int = 0
+    records: int = 0
+    bytes: int = 0
+    changed: int = 0
+    failures: tuple[AccountFailure, ...] = ()
+
+
+async def sync_unit(client: BillingClient, unit: WorkUnit, store: Store) -> SyncResult:
+    """Fetch a unit, and replace its object when all of it is there: what a job calls and returns.
+
+    A unit without records becomes an empty object with the schema. Delivered twice or repeated
+    after a crash, it does no harm.
+
+    Args:
+        client: An open client; one for each process.
+        unit: The unit.
+        store: The store.
+
+    Raises:
+        ConfigurationError: For what is no unit of one whole month, or names a credential that the
+            client does not have.
+        StoreError: If the store cannot be read or written; the object that was there stays.
+        BillingError: What the client raises. `RateLimited` says by ``retry_after`` when to come
+            again.
+    """
+    async with client.fetch(unit) as stream:
+        return await _synced(client, unit, stream, store)
+
+
+async def _synced(
+    client: BillingClient, unit: WorkUnit, stream: RecordStream[ChargeRecord], store: Store
+) -> SyncResult:
+    objects = store.objects
+    before = await objects.facts(unit)
+    began = client.clock.now().astimezone(UTC)
+    facts = ObjectFacts(unit_id=unit.id, fetched=began, is_complete=unit.end <= began.date())
+    written = await objects.write(unit, stream.batches(), facts)
+    now = written.facts
+    return SyncResult(
+        unit=unit,
+        records=now.records,
+        bytes=written.length,
+        changed=before is None or before.digest != now.digest,
+    )
+
+
+async def due(
+    client: BillingClient,
+    units: Iterable[WorkUnit],
+    store: Store,
+    *,
+    restate: timedelta = RESTATE,
+) -> AsyncIterator[WorkUnit]:
+    """Yield those of the units that `sync` would fetch; nothing is asked of the service.
+
+    Args:
+        client: A client; its clock says what day it is.
+        units: The units, taken as they are needed.
+        store: The store.
+        restate: As in `sync`.
+
+    Raises:
+        ConfigurationError: For an argument that cannot be right.
+        StoreError: If the store cannot be read.
+    """
+    now, left = client.clock.now().astimezone(UTC), iter(units)
+    while some := list(islice(left, _LOOKED_AT)):
+        checks = [_is_due(unit, store, now, _checked_restate(restate)) for unit in some]
+        for unit, is_due in zip(some, await _all(checks), strict=True):
+            if is_due:
+                yield unit
+
+
+async def _all(checks: Sequence[Coroutine[Any, Any, bool]]) -> list[bool]:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(check) for check in checks]
+    return [task.result() for task in tasks]
+
+
+async def _is_due(unit: WorkUnit, store: Store, now: datetime, restate: timedelta) -> bool:
+    """Say whether a unit is to be fetched: not there, or fetched while it could still change."""
+    store.key(unit)
+    if unit.start > now.date():
+        return False
+    settled = datetime.combine(unit.end, time(), UTC) + restate
+    if now < settled:
+        return True
+    fetched = await store.fetched(unit)
+    return fetched is None or fetched < settled
+
+
+async def sync(
+    client: BillingClient,
+    units: Iterable[WorkUnit] | AsyncIterable[WorkUnit],
+    store: Store,
+    *,
+    restate: timedelta = RESTATE,
+    on_result: Callable[[SyncResult | AccountFailure | None], None] | None = None,
+    on_error: Literal["defer", "report"] = "defer",
+) -> SyncReport:
+    """Fetch the units that are missing or may have been restated, ``concurrency`` at once.
+
+    A unit is settled, and skipped, when it was fetched after all its days and *restate* were over.
+    A failing unit stops no other, and the object that was there stays.
+
+    Args:
+        client: An open client.
+        units: The units, taken one by one as they are needed.
+        store: The store.
+        restate: How long after its last day a unit may be restated.
+        on_result: Called with each result or failure, as it comes; with ``None`` for a unit that
+            is skipped.
+        on_error: ``"defer"``: when all others are done, a `FanOutError` names each unit that
+            failed, with its error. ``"report"``: they are in the report only.
+
+    Raises:
+        ConfigurationError: For an argument that cannot be right.
+        StoreError: If the store cannot be written, as far as that can be known before.
+        FanOutError: At the end, if units failed and were deferred.
+    """
+    if on_error not in ("defer", "report"):
+        raise ConfigurationError("on_error must be 'defer' or 'report'")
+    margin = _checked_restate(restate)
+    await store.check()
+    now = client.clock.now().astimezone(UTC)
+
+    async def work(unit: WorkUnit, stream: RecordStream[ChargeRecord]) -> SyncResult | None:
+        is_due = await _is_due(unit, store, now, margin)
+        return await _synced(client, unit, stream, store) if is_due else None
+
+    tally = _Tally()
+    async with client.process(units, work, on_error="yield") as outcomes:
+        async for outcome in outcomes:
+            told = outcome if isinstance(outcome, AccountFailure) else outcome[1]
+            tally.add(told)
+            if on_result is not None:
+                on_result(told)
+    report = tally.report()
+    if report.failures and on_error == "defer":
+        raise FanOutError(report.failures)
+    return report
+
+
+class _Tally:
+    """Adds up what comes of the units; of those that are whole, nothing is kept."""
+
+    def __init__(self) -> None:
+        self._numbers: Counter[str] = Counter()
+        self._failures: list[AccountFailure] = []
+
+    def add(self, outcome: SyncResult | AccountFailure | None) -> None:
+        if outcome is None:
+            self._numbers["skipped"] += 1
+        elif isinstance(outcome, AccountFailure):
+            self._failures.append(outcome)
+        else:
+            self._numbers += Counter(
+                fetched=1,
+                records=outcome.records,
+                bytes=outcome.bytes,
+                changed=int(outcome.changed),
+            )
+
+    def report(self) -> SyncReport:
+        return SyncReport(failures=tuple(self._failures), **self._numbers)
+
+
+def _checked_restate(restate: timedelta) -> timedelta:
+    if not isinstance(restate, timedelta) or not timedelta(0) <= restate <= _LONGEST:
+        raise ConfigurationError("restate must be a timedelta of 0 to 3,660 days")
+    return restate
