@@ -68,8 +68,8 @@ class RateLimits:
         self._limits = tuple(limits)
         self._monotonic = monotonic
         self._separate_lines = separate_lines
-        self._kind = kind
-        self._lockout = lockout
+        self._kind: QuotaKind = kind
+        self._lockout: Lockout = lockout
         self._tells_wait = tells_wait
         self._counters: dict[str | None, list[Counter]] = {}
         self._lock_outs: dict[str | None, int | None] = {}
