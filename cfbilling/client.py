@@ -37,12 +37,11 @@ from cfbilling.protocol.endpoints import (
     PAYGO_USAGE_BETA,
     SUBSCRIPTIONS,
     USAGE,
-    USAGE_QUERY,
     Endpoint,
 )
 from cfbilling.protocol.headers import Quota, QuotaPolicy
 from cfbilling.protocol.plan import Planner
-from cfbilling.protocol.requests import Query, Source, checked_groups
+from cfbilling.protocol.requests import Query, Source, charge_query
 from cfbilling.protocol.splitter import Moment, month_to_date, requested_range
 from cfbilling.records import (
     Account,
@@ -309,8 +308,13 @@ class BillingClient:
                 not entered. All else is raised while iterating: `ApiError`, `TransportError`,
                 `DecodeError`, `ResponseTooLarge`.
         """
-        query = self._usage_query(
-            USAGE, start, end, metric=metric, cost=cost, filter_by=filter_by, group_by=group_by
+        query = charge_query(
+            USAGE,
+            self._range(start, end),
+            metric=metric,
+            cost=cost,
+            filter_by=filter_by,
+            group_by=group_by,
         )
         return self._deliver(query, account_id)
 
@@ -425,8 +429,8 @@ class BillingClient:
             start: As in `usage`; without it, the current month (UTC) through today.
             end: As in `usage`.
             source: ``"v2"`` for the cost query of contracts, ``"v1"`` for the billable usage of
-                self-serve accounts, ``"auto"`` for the first of them that does not answer 403 or
-                404; that is remembered for the account.
+                self-serve accounts, ``"auto"`` for the first of them that does not refuse the
+                account; it is remembered for account and credential, and asked first then.
 
         Returns:
             The rows whose charge period starts in ``[start, end)``; ``x_source`` says whose.
@@ -435,7 +439,8 @@ class BillingClient:
             ConfigurationError: As in `usage`, and the rest while iterating as there. Where both
                 versions refuse, the error tells what each of them said.
         """
-        return self._deliver(self._cost_query(start, end, source), account_id)
+        query = charge_query(COSTS, self._cost_range(start, end), source=source)
+        return self._deliver(query, account_id)
 
     async def billing_cycles(self, account_id: str) -> BillingCycles:
         """Return whether version 1 covers an account, and its billing cycles.
@@ -679,20 +684,19 @@ class BillingClient:
             raise ConfigurationError("endpoint must be the name of one that yields records")
         if on_error not in get_args(OnError):
             raise ConfigurationError("on_error must be 'defer', 'raise' or 'yield'")
-        if isinstance(accounts, str) or not isinstance(accounts, Iterable | AsyncIterable):
+        is_text = isinstance(accounts, str | bytes | bytearray)
+        if is_text or not isinstance(accounts, Iterable | AsyncIterable):
             raise ConfigurationError("accounts must be an iterable of ids")
-        if endpoint == COSTS.name:
-            query: Query[Any] = self._cost_query(start, end, source)
-        else:
-            query = self._usage_query(
-                ENDPOINTS[endpoint],
-                start,
-                end,
-                metric=metric,
-                cost=cost,
-                filter_by=filter_by,
-                group_by=group_by,
-            )
+        row = ENDPOINTS[str.__str__(endpoint)]
+        query = charge_query(
+            row,
+            self._cost_range(start, end) if row is COSTS else self._range(start, end),
+            metric=metric,
+            cost=cost,
+            filter_by=filter_by,
+            group_by=group_by,
+            source=source,
+        )
         return FanOutStream(
             FanOut(
                 self._opened(),
@@ -818,7 +822,9 @@ class BillingClient:
     ) -> FanOutStream[Any, Any]:
         if on_error not in get_args(OnError):
             raise ConfigurationError("on_error must be 'defer', 'raise' or 'yield'")
-        if isinstance(units, str | Mapping) or not isinstance(units, Iterable | AsyncIterable):
+        if isinstance(units, str | bytes | Mapping) or not isinstance(
+            units, Iterable | AsyncIterable
+        ):
             raise ConfigurationError("units must be an iterable of units")
         return FanOutStream(
             FanOut(
@@ -851,31 +857,8 @@ class BillingClient:
         request, pipeline = query.about(scope_id), self._opened()
         return RecordStream(pipeline.deliver(request, self._default, self._limits.concurrency))
 
-    def _usage_query(
-        self,
-        endpoint: Endpoint[C],
-        start: Moment | None,
-        end: Moment | None,
-        *,
-        metric: str | None,
-        cost: bool,
-        filter_by: UsageFilter | None,
-        group_by: Iterable[GroupBy],
-    ) -> Query[Any]:
-        """Return the query for usage: what the GET does not take is asked by the POST."""
-        chunk, groups = self._range(start, end), checked_groups(group_by)
-        is_plain = cost is False and filter_by is None and not groups
-        if is_plain or endpoint.name != USAGE.name:
-            return Query(endpoint, chunk, metric, None, cost, filter_by, groups)
-        if metric is not None:
-            raise ConfigurationError("metric goes with neither cost, filter_by nor group_by")
-        return Query(USAGE_QUERY, chunk, None, None, cost, filter_by, groups)
-
-    def _cost_query(
-        self, start: Moment | None, end: Moment | None, source: Source
-    ) -> Query[FocusRecord]:
-        chunk = self._range(start, end) or month_to_date(self._clock.now())
-        return Query(COSTS, chunk, source=source)
+    def _cost_range(self, start: Moment | None, end: Moment | None) -> DateChunk:
+        return self._range(start, end) or month_to_date(self._clock.now())
 
     def _range(self, start: Moment | None, end: Moment | None) -> DateChunk | None:
         return requested_range(start, end, self._clock.now())
@@ -916,4 +899,7 @@ def _checked_credentials(
             raise ConfigurationError("the names of credentials must be texts, or None")
         if not isinstance(named, ApiToken | ApiKey):
             raise ConfigurationError("credentials must be an ApiToken or an ApiKey each")
-    return dict(credentials)
+    # By plain texts: a subclass may hash as something else.
+    return {
+        None if name is None else str.__str__(name): named for name, named in credentials.items()
+    }

@@ -8,21 +8,32 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import pairwise
+from functools import cached_property
+from itertools import islice, pairwise
 
 import attrs
 
 from cfbilling._record import PlainRecord, optional
 from cfbilling.chunk import DateChunk
+from cfbilling.errors import ConfigurationError
 
-__all__ = ["BillingCycles", "BillingSubscription"]
+__all__ = ["BillingCycles", "BillingSubscription", "borders", "utc_day"]
 
 _MONTHS = 12
 _DAY = timedelta(days=1)
 
 
+def utc_day(moment: datetime) -> date:
+    """Return the UTC day of a moment; beyond the calendar, its first or last day."""
+    try:
+        return moment.astimezone(UTC).date()
+    except OverflowError:
+        # Only an offset leads there, and it leads no further than a day.
+        return date.min if moment.year == date.min.year else date.max
+
+
 def _utc_day(moment: datetime | None) -> date | None:
-    return None if moment is None else moment.astimezone(UTC).date()
+    return None if moment is None else utc_day(moment)
 
 
 def _border(month: int, anchor_day: int) -> date:
@@ -35,7 +46,7 @@ def _border(month: int, anchor_day: int) -> date:
     return date(year, index + 1, min(anchor_day, monthrange(year, index + 1)[1]))
 
 
-def _borders(anchor_day: int, start: date, end: date) -> Iterator[date]:
+def borders(anchor_day: int, start: date, end: date) -> Iterator[date]:
     """Yield the anchor days from the last at or before *start* to the first at or after *end*."""
     month = start.year * _MONTHS + start.month - 1
     if _border(month, anchor_day) > start:
@@ -46,6 +57,12 @@ def _borders(anchor_day: int, start: date, end: date) -> Iterator[date]:
         month += 1
         border = _border(month, anchor_day)
         yield border
+
+
+def _aware(name: str, moment: object) -> datetime:
+    if not isinstance(moment, datetime) or moment.utcoffset() is None:
+        raise ConfigurationError(f"{name} must be an aware datetime")
+    return moment
 
 
 @attrs.frozen(kw_only=True)
@@ -87,11 +104,15 @@ class BillingSubscription(PlainRecord):
 
         The first begins on the anchor day before the subscription does.
         """
+        return [DateChunk(first, after) for first, after in self.cycle_days(start, end)]
+
+    def cycle_days(self, start: date, end: date) -> list[tuple[date, date]]:
+        """Return the first day of each cycle and the day after its last, as of `cycles`."""
         first, after = max(start, self.first_day), min(end, self.day_after)
         if first >= after:
             return []
-        borders = _borders(self.anchor_day, first, after)
-        return [DateChunk(begin, finish) for begin, finish in pairwise(borders) if begin < finish]
+        days = pairwise(borders(self.anchor_day, first, after))
+        return [(begin, finish) for begin, finish in days if begin < finish]
 
 
 @attrs.frozen(kw_only=True)
@@ -114,8 +135,11 @@ class BillingCycles(PlainRecord):
 
         Returns:
             Of several subscriptions' cycles the one that began first; ``None`` if there is none.
+
+        Raises:
+            ConfigurationError: If the moment is no aware datetime.
         """
-        today = (now or datetime.now(UTC)).astimezone(UTC).date()
+        today = utc_day(_aware("now", now or datetime.now(UTC)))
         if today == date.max:
             return None
         return min(self._between(today, today + _DAY), default=None)
@@ -129,18 +153,57 @@ class BillingCycles(PlainRecord):
         Args:
             start: The first UTC day, or an aware datetime on it.
             end: The first UTC day outside, or an aware datetime.
+
+        Raises:
+            ConfigurationError: For what is neither, or an end that is not after the start.
         """
+        for name, given in (("start", start), ("end", end)):
+            if type(given) is not date:
+                _aware(name, given)
+        if isinstance(start, datetime) is not isinstance(end, datetime):
+            raise ConfigurationError("start and end must both be dates, or both be datetimes")
+        if end <= start:
+            raise ConfigurationError("end must be after start")
         chunk = DateChunk(start, end)
         return self._between(chunk.first_day, chunk.day_after)
+
+    def billed_now(self, now: datetime) -> DateChunk | None:
+        """Return the current cycle, or what would be it of the one that was cancelled last.
+
+        Args:
+            now: The moment, aware.
+        """
+        if (current := self.current(now)) is not None:
+            return current
+        today = utc_day(now)
+        begun = [s for s in self._distinct if s.first_day <= today]
+        if not begun or today == date.max:
+            return None
+        last = max(begun, key=lambda subscription: subscription.day_after)
+        first, after = islice(borders(last.anchor_day, today, today + _DAY), 2)
+        return DateChunk(first, after)
 
     def _between(self, start: date, end: date) -> list[DateChunk]:
         return sorted(
             {
                 DateChunk(max(cycle.start, subscription.first_day), cycle.end)
-                for subscription in self.subscriptions or ()
+                for subscription in self._distinct
                 for cycle in subscription.cycles(start, end)
             }
         )
+
+    @cached_property
+    def _by_id(self) -> dict[str | None, list[BillingSubscription]]:
+        found: dict[str | None, list[BillingSubscription]] = {}
+        for subscription in self.subscriptions or ():
+            found.setdefault(subscription.id, []).append(subscription)
+        return found
+
+    @cached_property
+    def _distinct(self) -> list[BillingSubscription]:
+        """One of each kind: an account may have thousands that are billed alike."""
+        kinds = {(s.anchor_day, s.first_day, s.day_after): s for s in self.subscriptions or ()}
+        return list(kinds.values())
 
     def period_end(self, start: datetime, subscription_id: str | None) -> datetime | None:
         """Return the first moment after the billing period that began at *start*, UTC.
@@ -150,12 +213,13 @@ class BillingCycles(PlainRecord):
             subscription_id: The subscription, if it is known; else the period has to be one of
                 some subscription's.
         """
-        day = start.astimezone(UTC).date()
-        subscriptions = self.subscriptions or ()
-        named = [s for s in subscriptions if s.id is not None and s.id == subscription_id]
+        day = utc_day(start)
+        if day == date.max:
+            return None
+        named = self._by_id.get(subscription_id, []) if subscription_id is not None else []
         ends = {
             cycle.end
-            for subscription in named or subscriptions
+            for subscription in named or self._distinct
             for cycle in subscription.cycles(day, day + _DAY)
             if named or max(cycle.start, subscription.first_day) == day
         }

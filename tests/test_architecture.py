@@ -31,7 +31,7 @@ ARROWS = {
     "progress": "events options",
     "_concurrency": "errors",
     "records": "_record",
-    "cycles": "_record chunk",
+    "cycles": "_record chunk errors",
     "filters": "errors",
     "focus": "_record cycles records",
     "decoding": "_record errors records",
@@ -39,6 +39,8 @@ ARROWS = {
     "arrow": "_record errors",
     "store": "arrow streams decoding jobs _concurrency errors records",
     "sync": "store streams client jobs errors records",
+    "integrations": "sync store streams transport client jobs arrow credentials errors options"
+    " records",
     "protocol": "chunk cycles errors filters focus records",
     "transport": "records protocol _concurrency credentials errors events options",
     "streams": "transport decoding protocol _concurrency chunk credentials cycles errors events"
@@ -46,7 +48,7 @@ ARROWS = {
     "client": f"streams transport decoding protocol _concurrency _version {PUBLIC}",
     "__init__": f"client streams protocol _version {PUBLIC}",
     "__main__": "cli",
-    "cli": "__init__ sandbox events progress",
+    "cli": "__init__ sandbox events progress sync",
     "sandbox": "",
 }
 # The same inside the sandbox, whose other files are at its root for users.

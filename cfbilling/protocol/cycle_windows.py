@@ -12,21 +12,33 @@ Vendor's document: https://developers.cloudflare.com/api/resources/billing/subre
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum, auto
 from itertools import pairwise
+from operator import itemgetter
 
 import attrs
 
 from cfbilling.chunk import DateChunk
-from cfbilling.cycles import BillingCycles, BillingSubscription
+from cfbilling.cycles import BillingCycles, BillingSubscription, borders
 
-__all__ = ["Asked", "Reading", "Window", "asked_dates", "reading_of", "windows"]
+__all__ = [
+    "Asked",
+    "Reading",
+    "Window",
+    "asked_dates",
+    "is_settled",
+    "proves_inclusive",
+    "reading_suggested",
+    "windows",
+]
 
 _DAY = timedelta(days=1)
 _TWO_CYCLES = timedelta(days=62)
+_RESTATED_DAYS = 35
+_BESIDE = 2
 
 
 class Reading(Enum):
@@ -44,12 +56,15 @@ class Asked:
     Attributes:
         first: The first day.
         last: The last day.
-        is_followed: Whether the day after the last is an anchor day.
     """
 
     first: date
     last: date
-    is_followed: bool = True
+
+    def is_beside(self, day: date) -> bool:
+        """Return whether a day is among them, or so near that it proves nothing."""
+        after_first = day.toordinal() - self.first.toordinal()
+        return after_first >= -_BESIDE and day.toordinal() - self.last.toordinal() <= _BESIDE
 
 
 @attrs.frozen
@@ -98,34 +113,37 @@ def asked_dates(
     return (exclusive,) if reading is Reading.EXCLUSIVE else (inclusive, exclusive)
 
 
-def reading_of(
-    last: date, first: Iterable[date], second: Iterable[date] | None, *, is_alone: bool
-) -> Reading:
-    """Return what the answers to a request tell of how ``to`` is read.
+def proves_inclusive(to: date, days: Iterable[date]) -> bool:
+    """Return whether an answer shows that ``to`` is the last day inside: it has a charge on it."""
+    return any(day >= to for day in days)
+
+
+def reading_suggested(last: date, first: Counter[date], second: Counter[date]) -> Reading:
+    """Return what two answers suggest, neither of which has a charge where it would prove it.
+
+    They are of two moments. What is restated between them suggests things as well; so it has to be
+    confirmed by asking for the first once more. That charges appear on a day which is settled is
+    the exception: that needs no more.
 
     Args:
         last: The last day asked for.
-        first: The day of each charge in the answer to ``to`` as the last day inside.
-        second: The same for ``to`` as the first day outside, if that was asked.
-        is_alone: Whether the day after the last is an anchor, and all others are known.
+        first: How many charges of each day ``to`` as the last day inside gave.
+        second: The same for ``to`` as the first day outside.
     """
-    days, others = list(first), list(second or ())
-    if last in days or any(day > last for day in others):
-        return Reading.INCLUSIVE
-    if last in others:
-        return Reading.EXCLUSIVE
-    if second is None or not days or not is_alone:
-        return Reading.UNKNOWN
-    if not others:
-        return Reading.INCLUSIVE
-    if len(others) >= len(days):
-        # Also if it is read otherwise: so written, a request has been answered whole.
-        return Reading.EXCLUSIVE
-    return Reading.UNKNOWN
+    if not first <= second:
+        # What the second lacks of the first: with the next anchor in it, it is answered in part
+        # or not at all.
+        return Reading.INCLUSIVE if first and not second else Reading.UNKNOWN
+    return Reading.EXCLUSIVE if second[last] else Reading.UNKNOWN
 
 
-def windows(cycles: BillingCycles, whole: DateChunk, today: date) -> list[Window]:
-    """Return what to ask for a range, in order; nothing about days that are to come.
+def is_settled(day: date, today: date) -> bool:
+    """Return whether a day is so long ago that it is no longer restated."""
+    return today.toordinal() - day.toordinal() > _RESTATED_DAYS
+
+
+def windows(cycles: BillingCycles, whole: DateChunk, today: date) -> Iterator[Window]:
+    """Yield what to ask for a range, in order; nothing about days that are to come.
 
     Args:
         cycles: The account's billing cycles.
@@ -135,40 +153,59 @@ def windows(cycles: BillingCycles, whole: DateChunk, today: date) -> list[Window
     start, end = whole.first_day, min(whole.day_after, today + _DAY)
     # Without any subscription, whose days they are is not known, so months do as well.
     subscriptions = cycles.subscriptions or (BillingSubscription(),)
+    kinds = {(each.anchor_day, each.first_day, each.day_after): each for each in subscriptions}
     by_anchor: dict[int, list[BillingSubscription]] = defaultdict(list)
-    for subscription in subscriptions:
+    for subscription in kinds.values():
         by_anchor[subscription.anchor_day].append(subscription)
-    cuts = _Cuts(subscriptions, _earlier(start), _later(end))
-    found: list[Window] = []
+    earlier, later = _earlier(start), _later(end)
+    cuts = _Cuts(kinds.values(), earlier, later)
+    anchors = [_Anchor(day, group, earlier, later) for day, group in by_anchor.items()]
+    before: Window | None = None
     for first, after in cuts.pieces(start, end):
-        asked = {cycle for group in by_anchor.values() for cycle in _cycle_on(first, group)}
-        if asked:
-            days = {(cycle.first, cycle.last) for cycle in asked}
-            spare = {cycle for cycle in cuts.around(first) if (cycle.first, cycle.last) not in days}
-            chunk = _part(whole, first, after)
-            _add(found, Window(chunk, tuple(sorted(asked)), tuple(sorted(spare))))
-    return found
+        asked = {cycle for anchor in anchors if (cycle := anchor.cycle_on(first)) is not None}
+        if not asked:
+            continue
+        spare = cuts.around(first) - asked
+        window = Window(_part(whole, first, after), tuple(sorted(asked)), tuple(sorted(spare)))
+        joined = None if before is None else _joined(before, window)
+        if before is not None and joined is None:
+            yield before
+        before = joined or window
+    if before is not None:
+        yield before
 
 
-def _cycle_on(day: date, group: Iterable[BillingSubscription]) -> list[Asked]:
-    """Return the cycle that a day is in, for subscriptions that share their anchor day."""
-    active = [each for each in group if each.first_day <= day < each.day_after]
-    if not active:
-        return []
-    (cycle,) = active[0].cycles(day, day + _DAY)
-    is_followed = any(each.day_after > cycle.day_after for each in active)
-    return [Asked(cycle.first_day, cycle.day_after - _DAY, is_followed)]
+class _Anchor:
+    """The cycles of the subscriptions that share an anchor day, and the days of any of them."""
+
+    def __init__(
+        self, day: int, group: Iterable[BillingSubscription], start: date, end: date
+    ) -> None:
+        self._borders = list(borders(day, start, end))
+        self._cycles = [Asked(first, after - _DAY) for first, after in pairwise(self._borders)]
+        self._spans: list[tuple[date, date]] = []
+        for first, after in sorted((each.first_day, each.day_after) for each in group):
+            if self._spans and first <= self._spans[-1][1]:
+                before = self._spans.pop()
+                self._spans.append((before[0], max(before[1], after)))
+            else:
+                self._spans.append((first, after))
+
+    def cycle_on(self, day: date) -> Asked | None:
+        """Return the cycle that a day is in, if a subscription is active then."""
+        index = bisect_right(self._spans, day, key=itemgetter(0))
+        if not index or day >= self._spans[index - 1][1]:
+            return None
+        return self._cycles[bisect_right(self._borders, day) - 1]
 
 
-def _add(found: list[Window], window: Window) -> None:
-    """Add a window, to the one before if the same requests answer both."""
-    before = found[-1] if found else window
-    is_next = before.chunk.upper == window.chunk.lower
-    if is_next and (before.asked, before.spare) == (window.asked, window.spare):
-        chunk = DateChunk(before.chunk.start, window.chunk.end)
-        found[-1] = attrs.evolve(before, chunk=chunk)
-    else:
-        found.append(window)
+def _joined(before: Window, window: Window) -> Window | None:
+    """Return two windows as one, if the same requests answer both and nothing is between them."""
+    if (before.asked, before.spare) != (window.asked, window.spare):
+        return None
+    if before.chunk.upper != window.chunk.lower:
+        return None
+    return attrs.evolve(before, chunk=DateChunk(before.chunk.start, window.chunk.end))
 
 
 def _earlier(day: date) -> date:
@@ -184,8 +221,9 @@ def _later(day: date) -> date:
 class _Cuts:
     """Where a range that answers for the account as a whole would hold one anchor only.
 
-    A subscription's first cycle begins on the anchor day before its start, or with its start:
-    that is not documented either, so both are cuts.
+    A subscription's first cycle begins on the anchor day before its start, or with its start; and
+    the cycle in which it is cancelled ends with an anchor day, or with none. That is not
+    documented either, so each is a kind of cuts.
     """
 
     def __init__(
@@ -194,30 +232,33 @@ class _Cuts:
         start: date,
         end: date,
     ) -> None:
-        nominal: set[date] = set()
-        actual: set[date] = set()
-        self._ends = {subscription.day_after for subscription in subscriptions}
-        self._starts = {subscription.first_day for subscription in subscriptions}
+        kinds: list[set[date]] = [set() for _ in range(4)]
+        self._borders: set[date] = set()
         for subscription in subscriptions:
-            for cycle in subscription.cycles(start, end):
-                nominal |= {cycle.first_day, cycle.day_after}
-                actual |= {max(cycle.first_day, subscription.first_day), cycle.day_after}
-        self._nominal, self._actual = sorted(nominal), sorted(actual)
+            self._borders |= {subscription.first_day, subscription.day_after}
+            for first, after in subscription.cycle_days(start, end):
+                begins = first, max(first, subscription.first_day)
+                ends = {after} if after < subscription.day_after else set()
+                for kind, begin in zip(kinds[:2], begins, strict=True):
+                    kind |= {begin, after}
+                for kind, begin in zip(kinds[2:], begins, strict=True):
+                    kind |= {begin, *ends}
+        self._kinds = [sorted(kind) for kind in kinds]
 
     def pieces(self, start: date, end: date) -> list[tuple[date, date]]:
         """Return the days ``[start, end)``, cut everywhere."""
-        cuts = {*self._nominal, *self._actual, *self._starts, *self._ends}
+        cuts = self._borders.union(*self._kinds)
         inside = {day for day in cuts if start < day < end}
         days = [start, *sorted(inside), end]
         return [(day, after) for day, after in pairwise(days) if day < after]
 
-    def around(self, day: date) -> list[Asked]:
-        """Return the days between two cuts that hold a day, for either kind of cuts."""
-        found: list[Asked] = []
-        for cuts in (self._nominal, self._actual):
+    def around(self, day: date) -> set[Asked]:
+        """Return the days between two cuts that hold a day, for each kind of cuts."""
+        found: set[Asked] = set()
+        for cuts in self._kinds:
             index = bisect_right(cuts, day)
             if 0 < index < len(cuts):
-                found.append(Asked(cuts[index - 1], cuts[index] - _DAY))
+                found.add(Asked(cuts[index - 1], cuts[index] - _DAY))
         return found
 
 

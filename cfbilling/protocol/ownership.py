@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from operator import attrgetter
 from typing import TypeVar, cast
 
@@ -43,18 +43,29 @@ def holds_other_days(request: Request[R], records: list[R]) -> bool:
     Where nothing belongs to the chunk either, this is an answer that came late, or twice. A day
     beside the chunk proves nothing: a service that counts both ends of a range gives that too.
     """
-    chunk, endpoint = request.chunk, request.endpoint
-    if chunk is None or endpoint.max_days is None:
+    span = _span(request)
+    if span is None or not issubclass(request.endpoint.record_type, ChargeRecord):
         return False
-    if not issubclass(endpoint.record_type, ChargeRecord):
-        return False
+    lower, upper = span
     for record in cast("list[ChargeRecord]", records):
         start = record.charge_period_start
         if start is not None:
             end = record.charge_period_end or start
-            if start - chunk.upper > _BESIDE or chunk.lower - end > _BESIDE:
+            if start - upper > _BESIDE or lower - end > _BESIDE:
                 return True
     return False
+
+
+def _span(request: Request[R]) -> tuple[datetime, datetime] | None:
+    """Return the days that were asked for, where all that is asked for is inside of some."""
+    chunk, dates = request.chunk, request.dates
+    if request.endpoint.by_cycles and dates is not None:
+        # A whole cycle is asked for, for a part of it.
+        lower, upper = (datetime.combine(day, time(), UTC) for day in dates)
+        return lower, upper
+    if chunk is None or request.endpoint.max_days is None:
+        return None
+    return chunk.lower, chunk.upper
 
 
 def inside(chunk: DateChunk, records: list[R]) -> list[R]:

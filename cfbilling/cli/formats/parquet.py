@@ -20,9 +20,9 @@ from cfbilling.cli.formats.format import part_json
 __all__ = ["MOST_DIGITS", "ParquetFormat"]
 
 MOST_DIGITS = 38
-# Quantities run to 16 digits before the point, amounts of money and prices to 12.
+# Quantities run to 16 digits before the point, amounts of money and prices to 10.
 _QUANTITY_SCALE = 22
-_MONEY_SCALE = 26
+_MONEY_SCALE = 28
 _GROUP_ROWS = 20_000
 _EXACT = decimal.Context(
     prec=MOST_DIGITS, traps=[decimal.Inexact, decimal.InvalidOperation, decimal.Overflow]
@@ -78,7 +78,7 @@ class ParquetFormat:
     Args:
         record_type: The class of the records.
         with_account: Whether the account's id is the first column, for records without one.
-        scale: Digits after the point of every number; None for 26 in amounts and prices, 22 in
+        scale: Digits after the point of every number; None for 28 in amounts and prices, 22 in
             quantities.
     """
 
