@@ -20,7 +20,7 @@ from cfbilling.events import LoggingObserver, Observer, Observers
 from cfbilling.filters import GroupBy, UsageFilter
 from cfbilling.focus import SERVICE_CATEGORIES, FocusRecord, ServiceCategories
 from cfbilling.jobs import UnitEndpoint, WorkUnit
-from cfbilling.options import Clock, Limits, RetryPolicy, Timeouts
+from cfbilling.options import Clock, Limits, RetryPolicy, Timeouts, whole_number
 from cfbilling.progress import Stats
 from cfbilling.protocol.endpoints import (
     ACCOUNTS,
@@ -101,7 +101,9 @@ class BillingClient:
             together; what goes beyond it goes to a temporary file.
         slice_bytes: The bytes of a body that are decoded between two turns of the event loop.
         assumed_quota: The quota of a credential until the service tells it: 1,200 requests in 300
-            seconds, as documented.
+            seconds, as documented. It holds on for a service that tells none, or not the truth.
+        quota_reserve: Requests of each window that are left to other processes with the same
+            credential; of a smaller quota than that, all but one.
         service_categories: FOCUS's ServiceCategory by the first words of a service's name, in
             place of `SERVICE_CATEGORIES`.
         clock: The clock that dates and waits; for tests.
@@ -129,6 +131,7 @@ class BillingClient:
         spool_bytes: int = Limits().spool_bytes,
         slice_bytes: int = Limits().slice_bytes,
         assumed_quota: QuotaPolicy = QuotaPolicy(),  # noqa: B008 - frozen
+        quota_reserve: int = 0,
         service_categories: ServiceCategories = SERVICE_CATEGORIES,
         clock: Clock = Clock(),  # noqa: B008 - frozen
     ) -> None:
@@ -137,6 +140,7 @@ class BillingClient:
             raise ConfigurationError("retry must be a RetryPolicy")
         if not isinstance(assumed_quota, QuotaPolicy):
             raise ConfigurationError("assumed_quota must be a QuotaPolicy")
+        whole_number("quota_reserve", quota_reserve, 0, assumed_quota.requests - 1)
         if session is not None and trace_configs:
             raise ConfigurationError("trace_configs belong to the session: give them to it")
         self._base_url = checked_base_url(
@@ -152,6 +156,7 @@ class BillingClient:
         self._retry = retry
         self._clock = clock
         self._assumed_quota = assumed_quota
+        self._quota_reserve = quota_reserve
         self._categories = _checked_categories(service_categories)
         self.stats = Stats()
         observers = () if observer is None else (observer,)
@@ -185,6 +190,7 @@ class BillingClient:
             observer=self._observer,
             clock=self._clock,
             assumed_quota=self._assumed_quota,
+            quota_reserve=self._quota_reserve,
         )
         self._pipeline = Pipeline(
             fetcher,
@@ -223,23 +229,33 @@ class BillingClient:
         """The clock that dates and waits."""
         return self._clock
 
-    def quota(self, credentials: Credentials | None = None) -> Quota | None:
-        """Return what is left of a credential's quota: of several limits, the tightest.
+    def quota(self, credential: Credentials | str | None = None) -> Quota | None:
+        """Return what is known of a credential's quota: of several limits, of the tightest.
 
-        It is what the service said last, less the requests that are under way.
+        It is what the service said last, or what is left of the assumed quota where it says
+        nothing, less the requests that are under way and with what has been refilled since.
 
         Args:
-            credentials: The credential; by default the client's own.
+            credential: The credential, or its name among the client's; by default the default one.
 
         Returns:
-            ``None`` while the service has told nothing.
+            What is left, until when, and how the service's headers are to be read, as far as its
+            answers have shown that (`Quota.reading`); ``None`` while there was no answer.
 
         Raises:
-            ConfigurationError: If it is neither an `ApiToken` nor an `ApiKey`, or the client is
-                not entered.
+            ConfigurationError: If it is neither a credential nor the name of one of the client's,
+                or the client is not entered.
         """
         fetcher = self._opened().fetcher
-        return fetcher.limiter(self._default if credentials is None else credentials).quota
+        if credential is None:
+            credential = self._default
+        elif isinstance(credential, str):
+            named = self._named.get(credential)
+            if named is None:
+                # Not what it is: it may be a token, given by mistake.
+                raise ConfigurationError("credential is no name of a credential of this client")
+            credential = named
+        return fetcher.limiter(credential).quota
 
     async def billing_profile(self, account_id: str) -> BillingProfile:
         """Return who pays for an account and how.
