@@ -24,9 +24,10 @@ from cfbilling.cli.process import run
 from cfbilling.cli.progress_bar import progress_shown
 from cfbilling.cli.query import CostQuestion
 from cfbilling.cli.report.answer import add_up
+from cfbilling.cli.report.dimensions import DIMENSIONS, Dimension
 from cfbilling.cli.report.facts import report_of
 from cfbilling.cli.report.terminal import cost_table, exact_totals
-from cfbilling.cli.report.totals import DIMENSIONS, Dimension, Row, Totals
+from cfbilling.cli.report.totals import Row, Totals
 from cfbilling.cli.stored_options import stored_costs_from, stored_options
 
 __all__ = ["report"]

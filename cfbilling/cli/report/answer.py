@@ -9,7 +9,8 @@ from cfbilling import AccountFailure, FocusRecord
 from cfbilling.cli.connection import Connection
 from cfbilling.cli.errors import print_error
 from cfbilling.cli.query import Question
-from cfbilling.cli.report.totals import Totals, metric_of
+from cfbilling.cli.report.dimensions import metric_of
+from cfbilling.cli.report.totals import Totals
 from cfbilling.events import Observer
 
 __all__ = ["add_up"]

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import decimal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Literal, get_args
 
 import attrs
 
 from cfbilling import FocusRecord
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.exit_codes import OUTPUT
+from cfbilling.cli.report.dimensions import Dimension, place_of, shown_names, start_of
 
-__all__ = ["DIMENSIONS", "Dimension", "Row", "Totals", "add_to", "exact_sum", "metric_of"]
-
-Dimension = Literal["product", "metric", "zone", "account", "source", "day", "month"]
-DIMENSIONS: tuple[str, ...] = get_args(Dimension)
+__all__ = ["Row", "Totals", "add_to", "exact_sum"]
 
 _NO_CURRENCY = "no currency"
 _NO_UNIT = "(no unit)"
-_NO_DATE = "(no date)"
 # Enough for the largest float and the smallest together, many times over.
 _DIGITS = 10_000
 _EXACT = decimal.Context(
@@ -29,7 +25,7 @@ _EXACT = decimal.Context(
     Emax=decimal.MAX_EMAX,
     traps=[decimal.Inexact, decimal.InvalidOperation],
 )
-_DAY, _MONTH = len("2025-01-31"), len("2025-01")
+_MONTH = len("2025-01")
 
 
 def add_to(amounts: dict[str, Decimal], key: str, amount: Decimal) -> None:
@@ -61,32 +57,6 @@ def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
     for amount in amounts:
         add_to(total, "", amount)
     return total[""]
-
-
-_SOURCES: Mapping[str | None, str] = {"v1": "Version 1, self-serve", "v2": "Version 2, contract"}
-
-
-def metric_of(record: FocusRecord) -> str | None:
-    """Return the name of what was used; in version 1, that is the service's."""
-    return record.x_billable_metric_name or record.x_billable_metric_id or record.service_name
-
-
-def _start(record: FocusRecord, length: int) -> str:
-    start = record.charge_period_start
-    return _NO_DATE if start is None else start.date().isoformat()[:length]
-
-
-_NAMES: Mapping[str, Callable[[FocusRecord], str]] = {
-    # What is a family in one version is the family of a service in the other.
-    "product": lambda r: (
-        r.x_product_family_name or r.x_service_family_name or r.service_name or "(no product)"
-    ),
-    "metric": lambda r: metric_of(r) or "(no metric)",
-    "source": lambda r: _SOURCES.get(r.x_source, "(no source)"),
-    "zone": lambda r: r.x_zone_name or r.x_zone_id or "(no zone)",
-    "day": lambda r: _start(r, _DAY),
-    "month": lambda r: _start(r, _MONTH),
-}
 
 
 @attrs.define
@@ -122,23 +92,25 @@ class Totals:
 
     Attributes:
         by: That dimension.
-        daily: The cost by currency, series of the chart, and day.
         unpriced: The number of records without a cost.
     """
 
     def __init__(self, by: Dimension) -> None:
         self.by: Dimension = by
-        self.daily: dict[str, dict[str, dict[str, Decimal]]] = {}
         self.unpriced = 0
         self._rows: dict[str, Row] = {}
         self._in_time = by in ("day", "month")
+        # By day, a chart is of products.
+        self._series_by: Dimension = "product" if self._in_time else by
+        self._daily: dict[str, dict[str, dict[str, Decimal]]] = {}
+        self._called: dict[str, str | None] = {}
 
     def add(self, account_id: str, record: FocusRecord) -> None:
         """Add a record of an account."""
-        name = self._name(self.by, account_id, record)
-        row = self._rows.get(name)
+        key = self._key(self.by, account_id, record)
+        row = self._rows.get(key)
         if row is None:
-            row = self._rows[name] = Row(name)
+            row = self._rows[key] = Row(key)
         row.records += 1
         if record.consumed_quantity is not None:
             add_to(row.used, record.consumed_unit or _NO_UNIT, record.consumed_quantity)
@@ -149,21 +121,29 @@ class Totals:
             add_to(row.costs, currency, record.billed_cost)
             self._add_daily(currency, account_id, record, record.billed_cost)
 
+    def _key(self, by: Dimension, account_id: str, record: FocusRecord) -> str:
+        key, name = place_of(by, account_id, record)
+        # Some records do not say the name that others do.
+        self._called[key] = name or self._called.get(key)
+        return key
+
     def _add_daily(
         self, currency: str, account_id: str, record: FocusRecord, cost: Decimal
     ) -> None:
         if record.charge_period_start is None:
             return
-        by: Dimension = "product" if self._in_time else self.by
-        series = self._name(by, account_id, record)
-        days = self.daily.setdefault(currency, {}).setdefault(series, {})
-        add_to(days, _start(record, _DAY), cost)
+        series = self._key(self._series_by, account_id, record)
+        days = self._daily.setdefault(currency, {}).setdefault(series, {})
+        add_to(days, start_of(record), cost)
 
-    @staticmethod
-    def _name(by: Dimension, account_id: str, record: FocusRecord) -> str:
-        if by == "account":
-            return record.billing_account_name or record.billing_account_id or account_id
-        return _NAMES[by](record)
+    @property
+    def daily(self) -> Mapping[str, Mapping[str, Mapping[str, Decimal]]]:
+        """The cost by currency, series of the chart, and day."""
+        names = shown_names(self._series_by, self._called)
+        return {
+            currency: {names[key]: days for key, days in series.items()}
+            for currency, series in self._daily.items()
+        }
 
     @property
     def total(self) -> Row:
@@ -179,12 +159,15 @@ class Totals:
         """Return the *top* lines by cost and one for the others; days and months in order."""
         currencies = self.currencies
 
+        names = shown_names(self.by, self._called)
+        named = [attrs.evolve(row, name=names[key]) for key, row in self._rows.items()]
+
         def rank(row: Row) -> tuple[list[Decimal], str]:
             # Unlike the minus sign, this negates without rounding.
             costs = [row.costs.get(name, Decimal(0)).copy_negate() for name in currencies]
             return costs, row.name
 
-        ranked = sorted(self._rows.values(), key=rank)
+        ranked = sorted(named, key=rank)
         kept, rest = ranked[:top], ranked[len(ranked) if top is None else top :]
         if self._in_time:
             kept.sort(key=lambda row: row.name)

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from cfbilling import FocusRecord
+from cfbilling.cli.report.dimensions import DIMENSIONS
 from cfbilling.cli.report.terminal import cost_table, exact_totals
-from cfbilling.cli.report.totals import DIMENSIONS, Totals
+from cfbilling.cli.report.totals import Totals
 from tests.cli.report.truth import SPAN, cost_by_product, exactly
 from tests.cli.shell import Shell
 
