@@ -20,7 +20,7 @@ from cfbilling.cli.process import run
 from cfbilling.cli.progress_bar import Verbosity, progress_shown
 from cfbilling.cli.query import Query
 from cfbilling.cli.report.answer import add_up
-from cfbilling.cli.report.terminal import cost_table, exact_totals
+from cfbilling.cli.report.terminal import cost_tables, exact_totals, show_tables, width_of
 from cfbilling.cli.report.totals import Totals
 from cfbilling.sandbox import Fault, Sandbox
 
@@ -91,12 +91,12 @@ async def _demo(*, live: bool) -> int:
     if failures:
         return SOME_FAILED
     progress = observer.progress
-    console.print(
-        cost_table("Cost and usage by product", by_product, by_product.rows(), shows_trend=True),
-        cost_table("Cost by month", by_month, by_month.rows(), shows_usage=False),
-        cost_table("Cost by source", by_source, by_source.rows(), shows_usage=False),
-        sep="\n",
-    )
+    width = width_of(console)
+    title = "Cost and usage by product"
+    show_tables(console, cost_tables(title, by_product, width=width, shows_trend=True))
+    for totals in (by_month, by_source):
+        title = f"Cost by {totals.by}"
+        show_tables(console, cost_tables(title, totals, width=width, shows_usage=False))
     console.print(
         *exact_totals(by_product),
         f"Fetched {progress.chunks} chunks of {len(accounts.ids)} accounts: "

@@ -26,8 +26,8 @@ from cfbilling.cli.query import CostQuestion
 from cfbilling.cli.report.answer import add_up
 from cfbilling.cli.report.dimensions import DIMENSIONS, Dimension
 from cfbilling.cli.report.facts import report_of
-from cfbilling.cli.report.terminal import cost_table, exact_totals
-from cfbilling.cli.report.totals import Row, Totals
+from cfbilling.cli.report.terminal import cost_tables, exact_totals, show_tables, width_of
+from cfbilling.cli.report.totals import Totals
 from cfbilling.cli.stored_options import stored_costs_from, stored_options
 
 __all__ = ["report"]
@@ -88,13 +88,11 @@ def report(
             failures = await add_up(question, connection, bar, [totals], metric)
             asked = accounts.asked(bar.accounts_ended)
         if len(failures) < asked:
-            rows = totals.rows(top)
-            _show(f"Cost by {by}, {question.days}", totals, rows)
+            _show(f"Cost by {by}, {question.days}", totals, top)
             if html or svg:
                 from cfbilling.cli.report.files import write_files  # noqa: PLC0415 - needs the extra
 
-                facts = report_of(question, asked, totals, rows, failures)
-                await write_files(html, svg, facts, totals.daily)
+                await write_files(html, svg, report_of(question, asked, totals, top, failures))
         return exit_code_of_all(asked, [failure.error for failure in failures])
 
     run(add_up_and_show)
@@ -115,9 +113,9 @@ def _require_charts() -> None:
         raise CommandError("Charts need an extra: pip install 'cfbilling[report]'") from error
 
 
-def _show(title: str, totals: Totals, rows: Sequence[Row]) -> None:
+def _show(title: str, totals: Totals, top: int) -> None:
     console = plain_console()
-    console.print(cost_table(title, totals, rows))
+    show_tables(console, cost_tables(title, totals, width=width_of(console), top=top))
     for line in exact_totals(totals):
         console.print(line, soft_wrap=True)
     sys.stdout.flush()

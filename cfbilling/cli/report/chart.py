@@ -13,7 +13,7 @@ import pygal  # type: ignore[import-untyped]  # pygal has no types
 
 from cfbilling.cli.plain_text import plain
 from cfbilling.cli.report.amounts import axis_label, axis_unit, money, part_of
-from cfbilling.cli.report.totals import add_to, exact_sum
+from cfbilling.cli.report.sums import add_to, exact_sum
 
 __all__ = ["PALETTE_CSS", "Chart", "chart_of"]
 

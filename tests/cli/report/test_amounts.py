@@ -9,7 +9,8 @@ import pytest
 
 from cfbilling.cli.report.amounts import axis_label, axis_unit, money, quantities, quantity, share
 from cfbilling.cli.report.chart import chart_of
-from cfbilling.cli.report.totals import Totals, exact_sum
+from cfbilling.cli.report.sums import exact_sum
+from cfbilling.cli.report.totals import Totals
 from tests.cli.report.test_totals import charge
 from tests.cli.shell import run_here, saying
 
@@ -78,7 +79,7 @@ def test_a_sum_of_extremes_is_ranked_and_told_by_month() -> None:
     totals = Totals("product")
     for product, cost in (("a", SMALLEST), ("b", LARGEST), ("c", "-" + LARGEST)):
         totals.add("x", charge(Decimal(cost), 0, product))
-    assert ["b", "a", "c"] == [row.name for row in totals.rows()]
+    assert ["b", "a", "c"] == [row.name for row in totals.rows("USD")]
     assert {"2025-01": Decimal(LARGEST)} == totals.monthly("USD")["b"]
 
 

@@ -18,7 +18,7 @@ def _named(name: str | None, account_id: str | None) -> FocusRecord:
 
 
 def _lines(totals: Totals) -> dict[str, int]:
-    return {row.name: row.records for row in totals.rows()}
+    return {row.name: row.records for currency in totals.tables for row in totals.rows(currency)}
 
 
 def test_accounts_of_one_name_are_two() -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from cfbilling.cli.report.chart import chart_of
-from cfbilling.cli.report.facts import Report
+from cfbilling.cli.report.facts import Breakdown, Report
 from cfbilling.cli.report.page import page
-from cfbilling.cli.report.totals import Row
+from cfbilling.cli.report.rows import Row
 from tests.cli.report.truth import SPAN, cost_by_product, exactly
 from tests.cli.shell import Shell
 
@@ -89,8 +89,9 @@ def test_the_page_asks_for_nothing(shell: Shell, account: str, tmp_path: Path) -
 def test_names_cannot_inject() -> None:
     """A name with markup in it is text on the page and in the picture."""
     evil = "<script>alert(1)</script>\x1b[2J"
-    row = Row(evil, {"USD": Decimal(1)}, {"GB": Decimal(1)}, 1)
-    chart = chart_of("USD", {evil: {"2025-01-01": Decimal(1)}})
-    html = page(Report(evil, [evil], "Zone", ["USD"], [row], row, [evil]), [chart]).decode()
+    row = Row(evil, Decimal(1), None, {evil: Decimal(1)}, 1)
+    daily = {evil: {"2025-01-01": Decimal(1)}}
+    part = Breakdown(evil, [row], row, daily)
+    html = page(Report(evil, [evil], evil, [part], [evil]), [chart_of(evil, daily)]).decode()
     assert "<script>alert" not in html
     assert "\x1b" not in html
