@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,3 +93,25 @@ def test_months_are_told_apart() -> None:
     totals.add("x", FocusRecord(billed_cost=Decimal(8), billing_currency="USD"))
     assert {"a": {"2025-01": Decimal(3), "2025-02": Decimal(4)}} == totals.monthly("USD")
     assert totals.monthly("EUR") == {}
+
+
+def test_each_currency_has_its_own_top() -> None:
+    """The lines that are kept are those that cost most in the currency of the table."""
+    totals = Totals("product")
+    for product, dollars, euros in (("a", 1, 3), ("b", 2, 2), ("c", 3, 1)):
+        for currency, cost in (("USD", dollars), ("EUR", euros)):
+            record = charge(Decimal(cost), 0, product)
+            totals.add("x", attrs.evolve(record, billing_currency=currency))
+    for currency, first in (("USD", "c"), ("EUR", "a")):
+        kept, others = totals.rows(currency, 1)
+        assert (first, Decimal(3)) == (kept.name, kept.cost)
+        assert ("Others (2)", Decimal(3)) == (others.name, others.cost)
+
+
+def test_where_nothing_was_billed_list_costs_rank() -> None:
+    """What an allowance covers is ranked by what it would have cost, not by its name."""
+    totals = Totals("product")
+    for product, list_cost in (("a", 1), ("b", 2)):
+        record = charge(Decimal(0), 0, product)
+        totals.add("x", attrs.evolve(record, list_cost=Decimal(list_cost)))
+    assert ["b", "a"] == [row.name for row in totals.rows("USD")]
