@@ -23,7 +23,7 @@ from cfbilling.cli.plain_text import plain_console
 from cfbilling.cli.process import run
 from cfbilling.cli.progress_bar import progress_shown
 from cfbilling.cli.query import CostQuestion
-from cfbilling.cli.report.answer import add_up
+from cfbilling.cli.report.answer import Incomplete, add_up
 from cfbilling.cli.report.dimensions import DIMENSIONS, Dimension
 from cfbilling.cli.report.facts import report_of
 from cfbilling.cli.report.terminal import cost_tables, exact_totals, show_tables, width_of
@@ -52,6 +52,11 @@ __all__ = ["report"]
     metavar="N",
     help="Lines to show; the others are one line together.",
 )
+@click.option(
+    "--partial",
+    is_flag=True,
+    help="Count what arrived of accounts that failed, and mark it; else they are left out.",
+)
 @click.option("--html", metavar="FILE", help="Write a page that needs no network to be viewed.")
 @click.option("--svg", metavar="FILE", help="Write the daily chart alone.")
 @stored_options
@@ -63,6 +68,7 @@ def report(
     metric: str | None,
     by: Dimension,
     top: int,
+    partial: bool,
     html: str | None,
     svg: str | None,
     **given: Any,
@@ -82,18 +88,19 @@ def report(
             # Before anything is asked.
             _require_charts()
         question = await _question(given, account)
-        totals = Totals(by)
         accounts = question.accounts
         async with progress_shown(verbosity, accounts.count) as bar:
-            failures = await add_up(question, connection, bar, [totals], metric)
+            answer = await add_up(question, connection, bar, [by], metric, counts_partial=partial)
             asked = accounts.asked(bar.accounts_ended)
-        if len(failures) < asked:
-            _show(f"Cost by {by}, {question.days}", totals, top)
+        if not answer.is_empty(asked):
+            (totals,) = answer.totals
+            _show(f"Cost by {by}, {question.days}", totals, top, answer.incomplete)
             if html or svg:
                 from cfbilling.cli.report.files import write_files  # noqa: PLC0415 - needs the extra
 
-                await write_files(html, svg, report_of(question, asked, totals, top, failures))
-        return exit_code_of_all(asked, [failure.error for failure in failures])
+                facts = report_of(question, asked, totals, top, answer.incomplete)
+                await write_files(html, svg, facts)
+        return exit_code_of_all(asked, answer.errors)
 
     run(add_up_and_show)
 
@@ -113,9 +120,9 @@ def _require_charts() -> None:
         raise CommandError("Charts need an extra: pip install 'cfbilling[report]'") from error
 
 
-def _show(title: str, totals: Totals, top: int) -> None:
+def _show(title: str, totals: Totals, top: int, incomplete: Sequence[Incomplete]) -> None:
     console = plain_console()
     show_tables(console, cost_tables(title, totals, width=width_of(console), top=top))
-    for line in exact_totals(totals):
+    for line in (*exact_totals(totals), *map(str, incomplete)):
         console.print(line, soft_wrap=True)
     sys.stdout.flush()

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import attrs
 
-from cfbilling import AccountFailure
 from cfbilling.cli.query import CostQuestion
+from cfbilling.cli.report.answer import Incomplete
 from cfbilling.cli.report.rows import Row
 from cfbilling.cli.report.totals import Totals
 
@@ -56,7 +56,7 @@ def report_of(
     asked: int,
     totals: Totals,
     top: int | None,
-    failures: Sequence[AccountFailure],
+    incomplete: Sequence[Incomplete],
 ) -> Report:
     """Return the report on the answer to a question about so many accounts."""
     ids = question.accounts.ids
@@ -69,7 +69,7 @@ def report_of(
         facts=facts,
         dimension=totals.by.capitalize(),
         breakdowns=[_breakdown(totals, currency, top) for currency in totals.tables],
-        notes=[f"Incomplete: account {failure.account_id} failed." for failure in failures],
+        notes=[str(account) for account in incomplete],
     )
 
 

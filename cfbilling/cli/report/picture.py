@@ -34,13 +34,18 @@ def _keys(parent: ET.Element, chart: Chart, top: float) -> None:
         _element(group, "text", name, x=x + 18, y=y + 11)
 
 
-def picture(charts: Sequence[Chart]) -> bytes:
-    """Return the charts, one below the other, as a file of its own."""
+def picture(charts: Sequence[Chart], *, is_complete: bool = True) -> bytes:
+    """Return the charts, one below the other, as a file of its own.
+
+    Args:
+        charts: The charts.
+        is_complete: Whether no account failed; else each chart says so.
+    """
     root = ET.Element(f"{{{_SVG}}}svg", {"class": "cf-chart"})
     _element(root, "style", PALETTE_CSS + _BACKGROUND)
     top = 0.0
     for chart in charts:
-        title = f"Cost of each day, {chart.currency}"
+        title = f"Cost of each day, {chart.currency}" + ("" if is_complete else ", incomplete")
         _element(root, "text", title, x=16, y=top + 23, **{"class": "name"})
         for name, value in (("x", 0), ("y", top + _HEAD), ("width", _WIDTH), ("height", _HEIGHT)):
             chart.svg.set(name, str(value))

@@ -22,6 +22,7 @@ class Row:
         list_cost: The same at list prices.
         used: The quantity used, by unit.
         records: The number of records.
+        is_partial: Whether records of an account that failed are among them.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Row:
     list_cost: Decimal | None = None
     used: dict[str, Decimal] = attrs.field(factory=dict[str, Decimal])
     records: int = 0
+    is_partial: bool = False
 
     def add(self, other: Row) -> None:
         """Add another line to this one."""
@@ -39,6 +41,7 @@ class Row:
         if other.list_cost is not None:
             self.list_cost = added(self.list_cost, other.list_cost)
         self.records += other.records
+        self.is_partial |= other.is_partial
 
 
 def together(name: str, rows: Iterable[Row]) -> Row:

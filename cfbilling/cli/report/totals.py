@@ -68,6 +68,32 @@ class Totals:
             days = self._daily.setdefault(currency, {}).setdefault(series, {})
             add_to(days, start_of(record), cost)
 
+    def merge(self, other: Totals, *, is_partial: bool = False) -> None:
+        """Add other sums, by the same dimension.
+
+        Args:
+            other: The sums, which are as they were afterwards.
+            is_partial: Whether they are known to lack records.
+        """
+        self.records += other.records
+        self.unpriced += other.unpriced
+        for currency, rows in other._rows.items():
+            mine = self._rows.setdefault(currency, {})
+            for key, row in rows.items():
+                more = attrs.evolve(row, is_partial=row.is_partial or is_partial)
+                mine.setdefault(key, Row(key)).add(more)
+        for currency, daily in other._daily.items():
+            for series, days in daily.items():
+                into = self._daily.setdefault(currency, {}).setdefault(series, {})
+                for day, cost in days.items():
+                    add_to(into, day, cost)
+        for names, more_names in (
+            (self._names, other._names),
+            (self._series_names, other._series_names),
+        ):
+            for key, name in more_names.items():
+                _known(names, key, name)
+
     @property
     def currencies(self) -> list[str]:
         """Every currency that occurs."""
@@ -85,7 +111,8 @@ class Totals:
 
     def total(self, currency: str | None) -> Row:
         """Return the line of all records of a table."""
-        return together("Total", self._of(currency).values())
+        total = together("Total", self._of(currency).values())
+        return attrs.evolve(total, name="Total, incomplete") if total.is_partial else total
 
     def rows(self, currency: str | None, top: int | None = None) -> list[Row]:
         """Return the *top* lines of a table by cost, and one line for the others.
