@@ -8,7 +8,16 @@ from typing import Literal, get_args
 
 from cfbilling import FocusRecord
 
-__all__ = ["DIMENSIONS", "Dimension", "Place", "metric_of", "place_of", "shown_names", "start_of"]
+__all__ = [
+    "DIMENSIONS",
+    "Dimension",
+    "Place",
+    "metric_of",
+    "place_of",
+    "product_of",
+    "shown_names",
+    "start_of",
+]
 
 Dimension = Literal["product", "metric", "zone", "account", "source", "day", "month"]
 DIMENSIONS: tuple[str, ...] = get_args(Dimension)
@@ -27,6 +36,18 @@ def metric_of(record: FocusRecord) -> str | None:
     return record.x_billable_metric_name or record.x_billable_metric_id or record.service_name
 
 
+def product_of(record: FocusRecord) -> str:
+    """Return the name of the product, or of what is known that belongs to it."""
+    # What is a family in one version is the family of a service in the other.
+    return (
+        record.x_product_family_name
+        or record.x_service_family_name
+        or record.service_name
+        or metric_of(record)
+        or "(no product)"
+    )
+
+
 def start_of(record: FocusRecord, length: int = _DAY) -> str:
     """Return the day of a charge in UTC, or so many characters of it."""
     start = record.charge_period_start
@@ -34,10 +55,7 @@ def start_of(record: FocusRecord, length: int = _DAY) -> str:
 
 
 _NAMES: Mapping[str, Callable[[FocusRecord], str]] = {
-    # What is a family in one version is the family of a service in the other.
-    "product": lambda r: (
-        r.x_product_family_name or r.x_service_family_name or r.service_name or "(no product)"
-    ),
+    "product": product_of,
     "metric": lambda r: metric_of(r) or "(no metric)",
     "source": lambda r: _SOURCES.get(r.x_source, "(no source)"),
     "day": start_of,

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from cfbilling.cli.plain_text import plain, plain_number
-from cfbilling.cli.report.amounts import money, quantities, share
+from cfbilling.cli.report.amounts import MOST_UNITS, money, quantities, share
 from cfbilling.cli.report.facts import Breakdown
 from cfbilling.cli.report.rows import Row
 
@@ -81,7 +81,7 @@ def breakdown_table(dimension: str, part: Breakdown) -> str:
 def _columns(dimension: str, part: Breakdown) -> list[_Column]:
     rows = part.rows
     lines = [*rows, part.total]
-    names, used = [row.name for row in rows], [quantities(line.used) for line in lines]
+    names, used = [row.name for row in rows], [quantities(line.used, MOST_UNITS) for line in lines]
     columns = [_Column(dimension, [text_html(line.name) for line in lines], names, is_number=False)]
     if part.currency is not None:
         columns.append(_cost_column(part.currency, rows, part.total))

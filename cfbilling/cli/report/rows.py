@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -9,7 +10,10 @@ import attrs
 
 from cfbilling.cli.report.sums import add_to, added
 
-__all__ = ["Row", "ranked", "together"]
+__all__ = ["Row", "Thing", "ranked", "together"]
+
+Thing = tuple[str, str, str | None]
+"""A product, a unit, and the metric that was measured in it."""
 
 
 @attrs.define
@@ -20,7 +24,7 @@ class Row:
         name: The name of what is added up here.
         cost: The billed cost, in the currency of the line; None if no record has one.
         list_cost: The same at list prices.
-        used: The quantity used, by unit.
+        quantities: What was used, by product, unit and metric.
         records: The number of records.
         is_partial: Whether records of an account that failed are among them.
     """
@@ -28,14 +32,25 @@ class Row:
     name: str
     cost: Decimal | None = None
     list_cost: Decimal | None = None
-    used: dict[str, Decimal] = attrs.field(factory=dict[str, Decimal])
+    quantities: dict[Thing, Decimal] = attrs.field(factory=dict[Thing, Decimal])
     records: int = 0
     is_partial: bool = False
 
+    @property
+    def used(self) -> dict[str, Decimal]:
+        """The quantity used, by unit, where all is of one product, and a unit's of one metric.
+
+        The sum of what two metrics count, such as reads and writes, would be a quantity of nothing.
+        """
+        if len({product for product, _, _ in self.quantities}) > 1:
+            return {}
+        metrics = Counter(unit for _, unit, _ in self.quantities)
+        return {unit: sum_ for (_, unit, _), sum_ in self.quantities.items() if metrics[unit] == 1}
+
     def add(self, other: Row) -> None:
         """Add another line to this one."""
-        for unit, quantity in other.used.items():
-            add_to(self.used, unit, quantity)
+        for thing, quantity in other.quantities.items():
+            add_to(self.quantities, thing, quantity)
         if other.cost is not None:
             self.cost = added(self.cost, other.cost)
         if other.list_cost is not None:

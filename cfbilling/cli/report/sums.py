@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import decimal
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from decimal import Decimal
+from typing import TypeVar
 
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.exit_codes import OUTPUT
 
 __all__ = ["add_to", "added", "exact_sum"]
+
+K = TypeVar("K", bound=Hashable)
 
 # Enough for the largest float and the smallest together, many times over.
 _DIGITS = 10_000
@@ -38,7 +41,7 @@ def added(before: Decimal | None, amount: Decimal) -> Decimal:
         ) from error
 
 
-def add_to(amounts: dict[str, Decimal], key: str, amount: Decimal) -> None:
+def add_to(amounts: dict[K, Decimal], key: K, amount: Decimal) -> None:
     """Add *amount* to what is at *key*, exactly.
 
     Raises:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cfbilling.cli.plain_text import plain, plain_number
-from cfbilling.cli.report.amounts import money, quantities, share
+from cfbilling.cli.report.amounts import MOST_UNITS, money, quantities, share
 from cfbilling.cli.report.layout import Widths, fitted
 from cfbilling.cli.report.rows import Row
 from cfbilling.cli.report.totals import Totals
@@ -20,7 +20,6 @@ __all__ = ["cost_tables", "exact_totals", "show_tables", "width_of"]
 
 _BAR_WIDTH = 20
 _LEAST_BAR = 4
-_MOST_UNITS = 3
 _STEPS = " ▁▂▃▄▅▆▇█"
 
 
@@ -54,7 +53,7 @@ def cost_tables(
         lines = [*rows, totals.total(currency)]
         names = [totals.by.capitalize(), *(plain(line.name) for line in lines)]
         costs = ["" if currency is None else plain(currency), *(_amount(line) for line in lines)]
-        units = ["Used", *(plain(quantities(line.used, _MOST_UNITS)) for line in lines)]
+        units = ["Used", *(plain(quantities(line.used, MOST_UNITS)) for line in lines)]
         records = ["Records", *(f"{line.records:,}" for line in lines)]
         trend = f"{months[0]} to {months[-1]}" if months else ""
         bar = max(len(months), cell_len(trend)) if shows_trend else _BAR_WIDTH

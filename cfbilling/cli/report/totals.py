@@ -8,7 +8,14 @@ from decimal import Decimal
 import attrs
 
 from cfbilling import FocusRecord
-from cfbilling.cli.report.dimensions import Dimension, place_of, shown_names, start_of
+from cfbilling.cli.report.dimensions import (
+    Dimension,
+    metric_of,
+    place_of,
+    product_of,
+    shown_names,
+    start_of,
+)
 from cfbilling.cli.report.rows import Row, ranked, together
 from cfbilling.cli.report.sums import add_to, added
 
@@ -55,7 +62,9 @@ class Totals:
         row.records += 1
         self.records += 1
         if record.consumed_quantity is not None:
-            add_to(row.used, record.consumed_unit or _NO_UNIT, record.consumed_quantity)
+            unit = record.consumed_unit or _NO_UNIT
+            thing = product_of(record), unit, metric_of(record)
+            add_to(row.quantities, thing, record.consumed_quantity)
         if record.list_cost is not None:
             row.list_cost = added(row.list_cost, record.list_cost)
         if cost is None or currency is None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Context, Decimal
+from typing import Any
 
 import attrs
 import pytest
@@ -115,3 +116,60 @@ def test_where_nothing_was_billed_list_costs_rank() -> None:
         record = charge(Decimal(0), 0, product)
         totals.add("x", attrs.evolve(record, list_cost=Decimal(list_cost)))
     assert ["b", "a"] == [row.name for row in totals.rows("USD")]
+
+
+def _use(quantity: int, unit: str | None, metric: str | None, **more: Any) -> FocusRecord:
+    return FocusRecord(
+        consumed_quantity=Decimal(quantity),
+        consumed_unit=unit,
+        x_billable_metric_name=metric,
+        **more,
+    )
+
+
+def test_what_is_not_one_kind_of_thing_is_not_added_up() -> None:
+    """Requests of two metrics, or of two products, are no quantity of anything."""
+    totals = Totals("source")
+    for quantity, unit, metric in (
+        (1, "Requests", "Reads"),
+        (2, "Requests", "Writes"),
+        (3, "GB", "Stored"),
+        (4, "GB", "Stored"),
+        (5, "", "Reads"),
+        (6, None, "Writes"),
+    ):
+        totals.add("x", _use(quantity, unit, metric, x_product_family_name="Images"))
+    assert {"GB": Decimal(7)} == totals.total(None).used
+    totals.merge(totals)
+    assert {"GB": Decimal(14)} == totals.total(None).used
+    totals.add("x", _use(1, "Days", "Days of work", x_product_family_name="Support"))
+    assert {} == totals.total(None).used
+
+
+def test_running_totals_are_not_added_up() -> None:
+    """What was used is the sum of what was consumed, whatever the cumulated columns say."""
+    totals = Totals("product")
+    for day in (1, 2, 3):
+        cumulated = Decimal(day * 1000)
+        record = _use(1, "GB", "Stored", x_cumulated_pricing_quantity=cumulated)
+        totals.add("x", attrs.evolve(record, x_cumulated_contracted_cost=cumulated))
+    total = totals.total(None)
+    assert ({"GB": Decimal(3)}, None) == (total.used, total.cost)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "x_product_family_name",
+        "x_service_family_name",
+        "service_name",
+        "x_billable_metric_name",
+        "x_billable_metric_id",
+    ],
+)
+def test_a_product_is_called_by_what_is_known(field: str) -> None:
+    """Where a revision names no product, it is the family's, the service's or the metric's."""
+    named: dict[str, Any] = {field: "Images"}
+    totals = Totals("product")
+    totals.add("x", FocusRecord(**named))
+    assert ["Images"] == [row.name for row in totals.rows(None)]
