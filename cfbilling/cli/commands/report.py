@@ -26,6 +26,7 @@ from cfbilling.cli.query import CostQuestion
 from cfbilling.cli.report.answer import Incomplete, add_up
 from cfbilling.cli.report.dimensions import DIMENSIONS, Dimension
 from cfbilling.cli.report.facts import report_of
+from cfbilling.cli.report.remarks import remarks
 from cfbilling.cli.report.terminal import cost_tables, exact_totals, show_tables, width_of
 from cfbilling.cli.report.totals import Totals
 from cfbilling.cli.stored_options import stored_costs_from, stored_options
@@ -122,7 +123,9 @@ def _require_charts() -> None:
 
 def _show(title: str, totals: Totals, top: int, incomplete: Sequence[Incomplete]) -> None:
     console = plain_console()
+    if not totals.records:
+        console.print(title, soft_wrap=True)
     show_tables(console, cost_tables(title, totals, width=width_of(console), top=top))
-    for line in (*exact_totals(totals), *map(str, incomplete)):
+    for line in (*exact_totals(totals), *remarks(totals, incomplete)):
         console.print(line, soft_wrap=True)
     sys.stdout.flush()

@@ -9,6 +9,7 @@ import attrs
 
 from cfbilling.cli.query import CostQuestion
 from cfbilling.cli.report.answer import Incomplete
+from cfbilling.cli.report.remarks import remarks
 from cfbilling.cli.report.rows import Row
 from cfbilling.cli.report.totals import Totals
 
@@ -41,7 +42,8 @@ class Report:
         facts: Short phrases beneath it, such as the range of days.
         dimension: The heading of the lines' names.
         breakdowns: One for each currency.
-        notes: Warnings to the reader, such as accounts that failed.
+        notes: What has to be said beside the numbers.
+        is_complete: Whether no account failed.
     """
 
     title: str
@@ -49,6 +51,7 @@ class Report:
     dimension: str
     breakdowns: Sequence[Breakdown]
     notes: Sequence[str]
+    is_complete: bool = True
 
 
 def report_of(
@@ -69,7 +72,8 @@ def report_of(
         facts=facts,
         dimension=totals.by.capitalize(),
         breakdowns=[_breakdown(totals, currency, top) for currency in totals.tables],
-        notes=[str(account) for account in incomplete],
+        notes=list(remarks(totals, incomplete)),
+        is_complete=not incomplete,
     )
 
 

@@ -31,4 +31,4 @@ async def write_files(html: str | None, svg: str | None, report: Report) -> None
     if html:
         await write_whole(html, page(report, charts))
     if svg:
-        await write_whole(svg, picture(charts, is_complete=not report.notes))
+        await write_whole(svg, picture(charts, is_complete=report.is_complete))

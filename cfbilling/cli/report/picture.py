@@ -53,6 +53,8 @@ def picture(charts: Sequence[Chart], *, is_complete: bool = True) -> bytes:
         _keys(root, chart, top + _HEAD + _HEIGHT + 6)
         rows = -(-len(chart.series) // _KEYS_A_ROW)
         top += _HEAD + _HEIGHT + rows * _KEY + 16
+    if not charts:
+        _element(root, "text", "No cost in this period", x=16, y=23, **{"class": "name"})
     root.set("viewBox", f"0 0 {_WIDTH} {max(top, _HEAD):g}")
     text = ET.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'.encode()
