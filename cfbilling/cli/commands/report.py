@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -88,6 +89,7 @@ def report(
         if html or svg:
             # Before anything is asked.
             _require_charts()
+        today = datetime.now(UTC).date()
         question = await _question(given, account)
         accounts = question.accounts
         async with progress_shown(verbosity, accounts.count) as bar:
@@ -99,7 +101,7 @@ def report(
             if html or svg:
                 from cfbilling.cli.report.files import write_files  # noqa: PLC0415 - needs the extra
 
-                facts = report_of(question, asked, totals, top, answer.incomplete)
+                facts = report_of(question, asked, answer, today, top)
                 await write_files(html, svg, facts)
         return exit_code_of_all(asked, answer.errors)
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 
 import attrs
 
+from cfbilling.cli.date_range import DateRange
 from cfbilling.cli.query import CostQuestion
-from cfbilling.cli.report.answer import Incomplete
+from cfbilling.cli.report.answer import Answer
 from cfbilling.cli.report.remarks import remarks
 from cfbilling.cli.report.rows import Row
 from cfbilling.cli.report.totals import Totals
+from cfbilling.cli.span import span_of
 
 __all__ = ["Breakdown", "Report", "report_of"]
 
@@ -40,6 +43,7 @@ class Report:
     Attributes:
         title: The heading.
         facts: Short phrases beneath it, such as the range of days.
+        span: The first and the last day, as far as they are not to come.
         dimension: The heading of the lines' names.
         breakdowns: One for each currency.
         notes: What has to be said beside the numbers.
@@ -48,6 +52,7 @@ class Report:
 
     title: str
     facts: Sequence[str]
+    span: tuple[date, date] | None
     dimension: str
     breakdowns: Sequence[Breakdown]
     notes: Sequence[str]
@@ -57,12 +62,23 @@ class Report:
 def report_of(
     question: CostQuestion,
     asked: int,
-    totals: Totals,
+    answer: Answer,
+    today: date,
     top: int | None,
-    incomplete: Sequence[Incomplete],
 ) -> Report:
-    """Return the report on the answer to a question about so many accounts."""
-    ids = question.accounts.ids
+    """Return the report on the answer to a question.
+
+    Args:
+        question: The question.
+        asked: The number of accounts that were asked about.
+        answer: The answer; its first sums are shown.
+        today: The present UTC day.
+        top: The number of lines of each breakdown; None for all.
+
+    Raises:
+        BillingError: If the days are no range.
+    """
+    totals, ids = answer.totals[0], question.accounts.ids
     scope = f"account {ids[0]}" if len(ids) == 1 else f"{asked} accounts"
     facts = [str(question.days), scope, f"{totals.records:,} records"]
     if totals.unpriced:
@@ -70,11 +86,18 @@ def report_of(
     return Report(
         title="Cloudflare cost and usage",
         facts=facts,
+        span=_span(question.days, today),
         dimension=totals.by.capitalize(),
         breakdowns=[_breakdown(totals, currency, top) for currency in totals.tables],
-        notes=list(remarks(totals, incomplete)),
-        is_complete=not incomplete,
+        notes=list(remarks(totals, answer.incomplete)),
+        is_complete=not answer.incomplete,
     )
+
+
+def _span(days: DateRange, today: date) -> tuple[date, date] | None:
+    chunk = span_of(days, today)
+    last = min(chunk.day_after - timedelta(days=1), today)
+    return (chunk.first_day, last) if chunk.first_day <= last else None
 
 
 def _breakdown(totals: Totals, currency: str | None, top: int | None) -> Breakdown:

@@ -24,7 +24,7 @@ async def write_files(html: str | None, svg: str | None, report: Report) -> None
         OSError: If a file cannot be written.
     """
     charts = [
-        chart_of(part.currency, part.daily)
+        chart_of(part.currency, part.daily, report.span)
         for part in report.breakdowns
         if part.currency is not None and part.daily
     ]

@@ -55,7 +55,7 @@ def _figure(chart: Chart) -> str:
         f'<li><i style="background:var(--c{colour})"></i>{text_html(name)}</li>'
         for name, colour in chart.series
     )
-    caption = f"<figcaption>Cost of each day, {text_html(chart.currency)}</figcaption>"
+    caption = f"<figcaption>Cost of each {chart.step}, {text_html(chart.currency)}</figcaption>"
     return (
         f'<figure>{caption}<div class="wide">{chart.inline()}</div><ul class="keys">{keys}</ul>'
         "</figure>"

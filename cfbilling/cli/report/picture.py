@@ -45,7 +45,9 @@ def picture(charts: Sequence[Chart], *, is_complete: bool = True) -> bytes:
     _element(root, "style", PALETTE_CSS + _BACKGROUND)
     top = 0.0
     for chart in charts:
-        title = f"Cost of each day, {chart.currency}" + ("" if is_complete else ", incomplete")
+        title = f"Cost of each {chart.step}, {chart.currency}" + (
+            "" if is_complete else ", incomplete"
+        )
         _element(root, "text", title, x=16, y=top + 23, **{"class": "name"})
         for name, value in (("x", 0), ("y", top + _HEAD), ("width", _WIDTH), ("height", _HEIGHT)):
             chart.svg.set(name, str(value))

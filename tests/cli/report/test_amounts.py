@@ -139,11 +139,11 @@ def test_a_report_copes_with_any_cost(cost: str, tmp_path: Path) -> None:
 
 
 def test_a_chart_of_all_time_has_an_end() -> None:
-    """Days without a cost are left out where the service's dates are thousands of years apart."""
+    """Months without a cost are left out where the service's dates are thousands of years apart."""
     days = ["0001-01-01", "2025-01-01", "9999-12-31"]
     svg = chart_of("USD", {"a": dict.fromkeys(days, Decimal(1))}).svg
     bars = svg.findall(".//{*}g[@class='bar']/{*}title")
-    assert days == [(bar.text or "").partition(" ")[0] for bar in bars]
+    assert [day[:7] for day in days] == [(bar.text or "").partition(" ")[0] for bar in bars]
 
 
 def test_many_units_are_few_in_a_cell() -> None:

@@ -96,7 +96,7 @@ def test_names_cannot_inject() -> None:
     row = Row(evil, Decimal(1), None, {(evil, evil, evil): Decimal(1)}, 1)
     daily = {evil: {"2025-01-01": Decimal(1)}}
     part = Breakdown(evil, [row], row, daily)
-    html = page(Report(evil, [evil], evil, [part], [evil]), [chart_of(evil, daily)]).decode()
+    html = page(Report(evil, [evil], None, evil, [part], [evil]), [chart_of(evil, daily)]).decode()
     assert "<script>alert" not in html
     assert "\x1b" not in html
 
@@ -108,7 +108,7 @@ def test_many_units_are_few_in_a_cell() -> None:
         record = FocusRecord(consumed_quantity=Decimal(2), consumed_unit=f"unit {index:02}")
         totals.add("x", record)
     rows, total = totals.rows(None), totals.total(None)
-    html = page(Report("", [], "", [Breakdown(None, rows, total, {})], []), []).decode()
+    html = page(Report("", [], None, "", [Breakdown(None, rows, total, {})], []), []).decode()
     (table,) = cost_tables("", totals)
     console = Console(width=200)
     with console.capture() as capture:
