@@ -22,7 +22,7 @@ _WIDTH, _LEFT = 940, 28
 _MOST_SERIES = 8
 _LABELS = 8
 _SVG = "http://www.w3.org/2000/svg"
-_LIGHT = "3568c9 e07b39 2a9d8f b8538f 7f63c9 c29b1e d1495b 5b8c3e 8b929a"
+_LIGHT = "3568c9 d4702e 2a9d8f b8538f 7f63c9 ab8714 d1495b 5b8c3e 8b929a"
 _DARK = "7aa5f7 f2a065 56c7b8 df85b9 a994ec e0c05a ef7d8c 93c274 9aa3ad"
 
 

@@ -11,6 +11,7 @@ __all__ = ["picture"]
 
 _SVG = "http://www.w3.org/2000/svg"
 _WIDTH, _HEIGHT, _HEAD, _KEY, _KEYS_A_ROW = 960, 340, 34, 22, 4
+_MOST_LETTERS = 28
 _BACKGROUND = (
     "svg{background:#fff}@media(prefers-color-scheme:dark){svg{background:#14181f}}"
     "svg svg{background:none}"
@@ -31,7 +32,13 @@ def _keys(parent: ET.Element, chart: Chart, top: float) -> None:
         x, y = 16 + column * step, top + row * _KEY
         group = _element(parent, "g", **{"class": "key"})
         _element(group, "rect", x=x, y=y, width=12, height=12, **{"class": f"key-{colour}"})
-        _element(group, "text", name, x=x + 18, y=y + 11)
+        _element(group, "text", _cut(name), x=x + 18, y=y + 11)
+        if _cut(name) != name:
+            _element(group, "title", name)
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _MOST_LETTERS else f"{name[: _MOST_LETTERS - 1]}…"
 
 
 def picture(charts: Sequence[Chart], *, is_complete: bool = True) -> bytes:
