@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import click
 
 from cfbilling.cli.errors import CommandError
-from cfbilling.cli.exit_codes import SOME_FAILED, exit_code_of_all
 from cfbilling.cli.options import (
     accounts_argument,
     connection_from,
@@ -20,26 +18,31 @@ from cfbilling.cli.options import (
     verbosity_from,
     verbosity_options,
 )
-from cfbilling.cli.plain_text import plain_console
 from cfbilling.cli.process import run
-from cfbilling.cli.progress_bar import progress_shown
 from cfbilling.cli.query import Query
-from cfbilling.cli.report.answer import Answer, add_up
-from cfbilling.cli.report.comparison import question_before
-from cfbilling.cli.report.dimensions import DIMENSIONS, Dimension
-from cfbilling.cli.report.facts import report_of
-from cfbilling.cli.report.remarks import remarks
-from cfbilling.cli.report.terminal import cost_tables, exact_totals, show_tables, width_of
-from cfbilling.cli.span import span_of
+from cfbilling.cli.report.data import SHAPES, shape_of
+from cfbilling.cli.report.dimensions import DIMENSIONS
+from cfbilling.cli.report.run import ReportJob, require_charts, run_report
 from cfbilling.cli.stored_costs import StoredCosts
 from cfbilling.cli.stored_options import stored_costs_from, stored_options
 
 __all__ = ["report"]
 
 
-@click.command(short_help="Add costs up: in the terminal, as a page, as a picture.")
+@click.command(short_help="Add costs up: in the terminal, as a page, as a picture, as data.")
 @accounts_argument
+@click.option(
+    "--organization",
+    metavar="ID",
+    help="In place of ACCOUNTs: the usage of all accounts of an organization; of its costs, what "
+    "the service tells.",
+)
 @range_options
+@click.option(
+    "--compare",
+    is_flag=True,
+    help="Ask for the period before too: as many months before whole months, else as many days.",
+)
 @click.option(
     "--metric",
     metavar="M",
@@ -51,38 +54,29 @@ __all__ = ["report"]
 @click.option(
     "--top",
     type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
     metavar="N",
-    help="Lines to show; the others are one line together.",
-)
-@click.option(
-    "--compare",
-    is_flag=True,
-    help="Ask for the period before too: as many months before whole months, else as many days.",
+    help="Lines to show, in each currency; the others are one line together. By default 20, and "
+    "as data all.",
 )
 @click.option(
     "--partial",
     is_flag=True,
     help="Count what arrived of accounts that failed, and mark it; else they are left out.",
 )
+@click.option(
+    "-f",
+    "--format",
+    "shape",
+    type=click.Choice(SHAPES),
+    help="The lines as data, on standard output. By default what FILE's name says, or a table.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write the data to FILE.")
 @click.option("--html", metavar="FILE", help="Write a page that needs no network to be viewed.")
-@click.option("--svg", metavar="FILE", help="Write the daily chart alone.")
+@click.option("--svg", metavar="FILE", help="Write the chart alone.")
 @stored_options
 @connection_options
 @verbosity_options
-def report(
-    account: tuple[str, ...],
-    *,
-    metric: str | None,
-    by: Dimension,
-    top: int,
-    compare: bool,
-    partial: bool,
-    html: str | None,
-    svg: str | None,
-    **given: Any,
-) -> None:
+def report(account: tuple[str, ...], **given: Any) -> None:
     """Add up the billed cost and the usage of ACCOUNTs: exactly, for each currency and unit.
 
     The costs are those of 'cfbilling costs', of self-serve accounts as of contracts.
@@ -94,56 +88,29 @@ def report(
 
     async def add_up_and_show() -> int:
         connection, verbosity = connection_from(given), verbosity_from(given)
-        if html or svg:
+        if given["html"] or given["svg"]:
             # Before anything is asked.
-            _require_charts()
-        today = datetime.now(UTC).date()
-        question = await _question(given, account)
-        accounts, span = question.accounts, span_of(question.days, today)
-        before = question_before(question, span) if compare else None
-        async with progress_shown(verbosity, accounts.count) as bar:
-            answer = await add_up(question, connection, bar, [by], metric, counts_partial=partial)
-            asked = accounts.asked(bar.accounts_ended)
-        if not answer.is_empty(asked):
-            if before is not None:
-                async with progress_shown(verbosity, accounts.count) as bar:
-                    found = await add_up(
-                        before, connection, bar, [by], metric, counts_partial=partial
-                    )
-                answer = answer.compared(found, before.days)
-            _show(f"Cost by {by}, {answer.days(question)}", answer, top)
-            if html or svg:
-                from cfbilling.cli.report.files import write_files  # noqa: PLC0415 - needs the extra
-
-                facts = report_of(question, asked, answer, today, top)
-                await write_files(html, svg, facts)
-        if answer.incomplete_before and not answer.incomplete:
-            return SOME_FAILED
-        return exit_code_of_all(asked, answer.errors)
+            require_charts()
+        same = ("by", "metric", "top", "compare", "partial", "output", "html", "svg")
+        job = ReportJob(
+            question=await _question(given, account),
+            connection=connection,
+            verbosity=verbosity,
+            today=datetime.now(UTC).date(),
+            shape=shape_of(given["shape"], given["output"]),
+            **{name: given[name] for name in same},
+        )
+        return await run_report(job)
 
     run(add_up_and_show)
 
 
 async def _question(given: dict[str, Any], ids: Sequence[str]) -> Query | StoredCosts:
+    if given["organization"] is not None:
+        others = given["all_accounts"], given["accounts_file"], given["from_sync"]
+        if ids or any(others):
+            raise CommandError("--organization goes with neither accounts nor --from-sync")
+        return query_from({**given, "metric": None}, "organization_usage", [given["organization"]])
     if given["from_sync"] is not None:
         return await stored_costs_from(given, ids)
-    return query_from(given, "costs", ids)
-
-
-def _require_charts() -> None:
-    try:
-        import cfbilling.cli.report.files  # noqa: F401, PLC0415 - needs the extra
-    except ImportError as error:
-        if error.name is None or error.name.partition(".")[0] != "pygal":
-            raise
-        raise CommandError("Charts need an extra: pip install 'cfbilling[report]'") from error
-
-
-def _show(title: str, answer: Answer, top: int) -> None:
-    console, totals = plain_console(), answer.totals[0]
-    if not totals.records:
-        console.print(title, soft_wrap=True)
-    show_tables(console, cost_tables(title, totals, width=width_of(console), top=top))
-    for line in (*exact_totals(totals), *remarks(answer)):
-        console.print(line, soft_wrap=True)
-    sys.stdout.flush()
+    return query_from({**given, "metric": None}, "costs", ids)

@@ -11,12 +11,13 @@ from cfbilling import AccountFailure, BillingError, FocusRecord, Record
 from cfbilling.cli.connection import Connection
 from cfbilling.cli.date_range import DateRange
 from cfbilling.cli.errors import print_error
-from cfbilling.cli.query import CostQuestion, Question
+from cfbilling.cli.query import CostQuestion, Query, Question
+from cfbilling.cli.report.charges import charge_of
 from cfbilling.cli.report.dimensions import Dimension, metric_of, own_name
 from cfbilling.cli.report.totals import Totals
 from cfbilling.events import AccountDone, Event, Observer
 
-__all__ = ["Answer", "Incomplete", "add_up"]
+__all__ = ["Answer", "Incomplete", "add_up", "is_of_organization"]
 
 
 @attrs.frozen
@@ -50,6 +51,7 @@ class Answer:
         names: What the accounts are called, by their ids, as far as records say.
         days_before: The period before, if that is compared.
         incomplete_before: The accounts that failed in the period before.
+        is_comparable: Whether the periods may be compared, or accounts that failed forbid it.
     """
 
     totals: Sequence[Totals]
@@ -57,6 +59,7 @@ class Answer:
     names: Mapping[str, str] = attrs.field(factory=dict[str, str])
     days_before: DateRange | None = None
     incomplete_before: Sequence[Incomplete] = ()
+    is_comparable: bool = True
 
     def days(self, question: CostQuestion) -> str:
         """Return the days of the question, for people, and what they are compared with."""
@@ -107,7 +110,7 @@ async def add_up(
         BillingError: What the client raises at once.
         CommandError: If amounts cannot be added exactly.
     """
-    parts = _Parts(dimensions)
+    parts = _Parts(dimensions, names_owner=not is_of_organization(question))
 
     def observe(event: Event) -> None:
         if isinstance(event, AccountDone):
@@ -127,14 +130,8 @@ async def add_up(
             account_id, records = batch
             if account_id not in names and (name := _name_in(records, account_id)):
                 names[account_id] = name
-            parts.add(
-                account_id,
-                [
-                    record
-                    for record in records
-                    if isinstance(record, FocusRecord) and _is_of(record, metric)
-                ],
-            )
+            charges = [charge for record in records if (charge := charge_of(record))]
+            parts.add(account_id, [charge for charge in charges if _is_of(charge, metric)])
     counted = {
         failure.account_id: parts.end(failure.account_id, is_counted=counts_partial)
         for failure in failures
@@ -150,9 +147,10 @@ class _Parts:
         done: Accounts that are whole, and not yet added to the others.
     """
 
-    def __init__(self, dimensions: Sequence[Dimension]) -> None:
+    def __init__(self, dimensions: Sequence[Dimension], *, names_owner: bool) -> None:
         self.done: list[str] = []
         self._dimensions = dimensions
+        self._names_owner = names_owner
         self._whole = self._new()
         self._open: dict[str, list[Totals]] = {}
 
@@ -167,9 +165,10 @@ class _Parts:
         # in the end.
         if account_id not in self._open:
             self._open[account_id] = self._new()
+        owner = account_id if self._names_owner else None
         for totals in self._open[account_id]:
             for record in records:
-                totals.add(account_id, record)
+                totals.add(owner, record)
 
     def arrived(self, account_id: str) -> int:
         return self._open[account_id][0].records if account_id in self._open else 0
@@ -199,6 +198,11 @@ def _name_in(records: Sequence[Record], account_id: str) -> str | None:
         if isinstance(record, FocusRecord) and (name := own_name(account_id, record)):
             return name
     return None
+
+
+def is_of_organization(question: Question) -> bool:
+    """Return whether a question is about an organization, and not about accounts."""
+    return isinstance(question, Query) and question.endpoint == "organization_usage"
 
 
 def _is_of(record: FocusRecord, metric: str | None) -> bool:

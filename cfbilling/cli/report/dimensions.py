@@ -71,16 +71,18 @@ _NAMES: Mapping[str, Callable[[FocusRecord], str]] = {
 }
 
 
-def place_of(by: Dimension, account_id: str, record: FocusRecord) -> Place:
+def place_of(by: Dimension, account_id: str | None, record: FocusRecord) -> Place:
     """Return the line of a record.
 
     Args:
         by: What the lines are about.
-        account_id: The account that was asked about.
+        account_id: The account that was asked about; None if it was an organization.
         record: The record; not every revision says whose it is.
     """
     if by == "account":
-        return account_id, own_name(account_id, record)
+        own_id = account_id or record.billing_account_id
+        # Of an organization, what is measured for a whole contract is of no account.
+        return (own_id, own_name(own_id, record)) if own_id else ("(no account)", None)
     if by == "zone":
         name = record.x_zone_name
         return record.x_zone_id or name or "(no zone)", name

@@ -10,7 +10,7 @@ import attrs
 
 from cfbilling.cli.date_range import DateRange
 from cfbilling.cli.query import CostQuestion
-from cfbilling.cli.report.answer import Answer
+from cfbilling.cli.report.answer import Answer, is_of_organization
 from cfbilling.cli.report.remarks import remarks
 from cfbilling.cli.report.rows import Row
 from cfbilling.cli.report.totals import Totals
@@ -80,6 +80,8 @@ def report_of(
     """
     totals, ids = answer.totals[0], question.accounts.ids
     scope = _account(ids[0], answer.names) if len(ids) == 1 else f"{asked} accounts"
+    if is_of_organization(question):
+        scope = f"organization {ids[0]}"
     facts = [answer.days(question), scope, f"{totals.records:,} records"]
     if totals.unpriced:
         facts.append(f"{totals.unpriced:,} of them without a cost")

@@ -27,3 +27,5 @@ def remarks(answer: Answer) -> Iterator[str]:
     yield from map(str, answer.incomplete)
     for account in answer.incomplete_before:
         yield f"In the period before: {account}"
+    if not answer.is_comparable:
+        yield "Not compared with the period before, since accounts failed."

@@ -28,6 +28,7 @@ class Row:
         quantities: What was used, by product, unit and metric.
         records: The number of records.
         is_partial: Whether records of an account that failed are among them.
+        key: What tells the line from others, such as an id; None if it is several lines together.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Row:
     records: int = 0
     before: Decimal | None = None
     is_partial: bool = False
+    key: str | None = None
 
     @property
     def used(self) -> dict[str, Decimal]:

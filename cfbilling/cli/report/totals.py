@@ -36,8 +36,8 @@ class Totals:
     Attributes:
         by: That dimension.
         records: The number of records.
-        names: What records call each line, by its key.
         unpriced: The number of those without a cost.
+        names: What records call each line, by its key.
         before: The sums of the period before, if that is compared.
     """
 
@@ -45,16 +45,16 @@ class Totals:
         self.by: Dimension = by
         self.records = 0
         self.unpriced = 0
+        self.names: dict[str, str | None] = {}
         self.before: Totals | None = None
         # By day, a chart is of products.
         self._series_by: Dimension = "product" if by in _TIMES else by
         self._rows: dict[str | None, dict[str, Row]] = {}
         self._daily: dict[str, dict[str, dict[str, Decimal]]] = {}
-        self.names: dict[str, str | None] = {}
         self._series_names: dict[str, str | None] = {}
 
-    def add(self, account_id: str, record: FocusRecord) -> None:
-        """Add a record of an account."""
+    def add(self, account_id: str | None, record: FocusRecord) -> None:
+        """Add a record of an account; None if only the record says of which."""
         cost = record.billed_cost
         currency = record.billing_currency or (None if cost is None else _NO_CURRENCY)
         key = _known(self.names, *place_of(self.by, account_id, record))
@@ -143,9 +143,8 @@ class Totals:
         Days and months are in their order.
         """
         names = self._shown
-        rows = ranked(
-            attrs.evolve(row, name=names[key]) for key, row in self.by_key(currency).items()
-        )
+        by_key = self.by_key(currency).items()
+        rows = ranked(attrs.evolve(row, name=names[key], key=key) for key, row in by_key)
         kept, rest = rows[:top], rows[len(rows) if top is None else top :]
         if self.by in _TIMES:
             kept.sort(key=lambda row: row.name)
@@ -181,7 +180,8 @@ class Totals:
         # A day or a month is in one of the periods only.
         if self.before is not None and self.by not in _TIMES:
             for key, row in self.before.by_key(currency).items():
-                rows[key] = attrs.evolve(rows.get(key) or Row(key), before=row.cost)
+                if row.cost is not None:
+                    rows[key] = attrs.evolve(rows.get(key) or Row(key), before=row.cost)
         return rows
 
 

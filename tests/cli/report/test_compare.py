@@ -87,15 +87,31 @@ def test_a_report_is_compared_with_the_month_before(
 
 
 def test_a_failure_before_is_told(shell: Shell, account: str) -> None:
-    """Where the period before cannot be had, the report is as it is, and the exit code 1."""
+    """Where the period before cannot be had, nothing is compared, and the exit code is 1."""
     shell.sandbox.faults.add(
         Fault(times=None, status=503, when=lambda facts: b"2025-02-01" in facts.body)
     )
     ran = shell.run(*MONTH, account, "--compare", "--attempts", "1")
     assert ran.returncode == 1
     assert "Total, exactly" in ran.stdout.decode()
-    note = f"In the period before: incomplete: account {account} failed and is left out."
-    assert note.lower() in _squeezed(ran).lower()
+    note = f"In the period before: Incomplete: account {account} failed and is left out."
+    assert f"{note} Not compared with the period before" in _squeezed(ran)
+    assert "Change" not in ran.stdout.decode()
+
+
+def test_what_failed_now_is_not_compared(shell: Shell) -> None:
+    """Where an account is left out now, its cost before is no change; with --partial it is one."""
+    ids = shell.sandbox.account_ids[:2]
+    fault = Fault(
+        times=None, scope_id=ids[1], status=503, when=lambda facts: b"2025-02-01" not in facts.body
+    )
+    shell.sandbox.faults.add(fault)
+    arguments = ("report", "--month", "2025-03", "-q", *ids, "--compare", "--attempts", "1")
+    ran = shell.run(*arguments)
+    assert (1, False) == (ran.returncode, "Change" in ran.stdout.decode())
+    assert "Not compared with the period before, since accounts failed." in ran.stdout.decode()
+    ran = shell.run(*arguments, "--partial")
+    assert (1, True) == (ran.returncode, "Change" in ran.stdout.decode())
 
 
 def _of(product: str, cost: int, day: int = 1) -> FocusRecord:
