@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import shutil
 import subprocess
 import tempfile
@@ -60,6 +59,7 @@ class Tab:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         await self.call("Emulation.setDeviceMetricsOverride", **metrics)
+        await self.call("Emulation.setScrollbarsHidden", hidden=True)
         await self.call("Emulation.setEmulatedMedia", features=[scheme])
         await self.call("Page.navigate", url=f"file://{page}")
         while await self.run("document.readyState + location.href") != f"completefile://{page}":
@@ -70,11 +70,6 @@ class Tab:
         result = await self.call("Runtime.evaluate", expression=script, returnByValue=True)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
-
-    async def picture(self) -> bytes:
-        """Return the whole page as PNG."""
-        shot = await self.call("Page.captureScreenshot", captureBeyondViewport=True)
-        return base64.b64decode(shot["data"])
 
 
 @contextmanager
