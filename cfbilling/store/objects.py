@@ -64,14 +64,10 @@ class Objects:
         """
         return key_of(unit, self._shape.suffix)
 
-    async def keys(self, folder: str) -> set[str]:
-        """Return the keys of this format's objects below an endpoint's partition."""
-        keys = await in_thread(partial(self._place.keys, folder))
-        return {key for key in keys if key.endswith(self._shape.suffix)}
-
     async def partitions(self, unit: WorkUnit) -> dict[str, Partition]:
         """Return the keys of all units that differ in scope and month only."""
-        parsed = {key: partition_of(key) for key in await self.keys(folder_of(unit))}
+        keys = await in_thread(partial(self._place.keys, folder_of(unit)))
+        parsed = {key: partition_of(key, self._shape.suffix) for key in keys}
         return {key: found for key, found in parsed.items() if found is not None}
 
     async def remove(self, key: str) -> None:
