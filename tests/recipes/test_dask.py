@@ -73,7 +73,7 @@ async def on(
     """Sync on the cluster, in a thread, so that the sandbox goes on here."""
     address = cluster if isinstance(cluster, str) else cluster.address
     client = partial(BillingClient, base_url=sandbox.base_url, concurrency=4)
-    chosen: dict[str, Any] = {"client": client, "patience": 15.0} | settings
+    chosen: dict[str, Any] = {"client": client, "patience": 60.0} | settings
     return await asyncio.to_thread(partial(sync_on, address, units, store, **chosen))
 
 
@@ -89,6 +89,14 @@ def hang(
 
     sandbox.faults.add(Fault(times=times, scope_id=scope_id, when=take_note, until=ends))
     return begun, ends
+
+
+async def first_of(begun: asyncio.Event, syncing: asyncio.Task[Any]) -> None:
+    """Wait until a request hangs; should the sync end before, tell of what."""
+    waiting = asyncio.create_task(begun.wait())
+    await asyncio.wait({waiting, syncing}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    assert begun.is_set(), syncing
 
 
 async def contents(store: Store, units: list[WorkUnit]) -> list[Any]:
@@ -136,7 +144,7 @@ async def test_a_worker_that_is_closed_judges_no_unit(
         assert len(units) == len(await sync_some(plugin.name, units, store, timedelta(0)))
         begun, never = hang(sandbox)
         syncing = asyncio.create_task(sync_some(plugin.name, units, store, EVER))
-        await begun.wait()
+        await first_of(begun, syncing)
         await plugin.teardown(worker)
         with pytest.raises(distributed.Reschedule):
             await syncing
@@ -175,7 +183,7 @@ async def test_the_units_of_a_killed_worker_are_done_by_others(
             # One request has no answer before its worker is dead.
             begun, never = hang(sandbox, times=1, scope_id=units[-1].scope_id)
             syncing = asyncio.create_task(on(cluster, sandbox, units, store))
-            await begun.wait()
+            await first_of(begun, syncing)
             await asyncio.to_thread(end_the_busy_worker, cluster.address, number)
             report = await syncing
             never.set()
@@ -342,10 +350,8 @@ async def test_a_scheduler_that_is_lost_is_told_soon(tmp_path: Path) -> None:
         units = units_of(sandbox, "TOKEN_A")
         begun, never = hang(sandbox)
         with DaskCluster(tmp_path, 1, environ()) as cluster:
-            syncing = asyncio.create_task(
-                on(cluster, sandbox, units, Store(tmp_path / "store"), patience=5.0)
-            )
-            await begun.wait()
+            syncing = asyncio.create_task(on(cluster, sandbox, units, Store(tmp_path / "store")))
+            await first_of(begun, syncing)
             cluster.stop_scheduler()
             with pytest.raises(TransportError, match="Dask cluster cannot be used"):
                 await syncing
