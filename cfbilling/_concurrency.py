@@ -1,4 +1,4 @@
-"""The owner of tasks, a bounded queue that can be closed, and a share of the event loop."""
+"""The owner of tasks, a bounded queue that can be closed, and work in and beside the event loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from cfbilling.errors import ConfigurationError
 
-__all__ = ["SMALL", "Buffer", "Tasks", "Turns"]
+__all__ = ["SMALL", "Buffer", "Tasks", "Turns", "in_thread"]
 
 T = TypeVar("T")
 
@@ -161,3 +161,22 @@ class Turns:
         self._line.popleft().set_result(None)
         self._began = self._timer()
         loop.call_soon(self._next, loop)
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Do blocking work in a thread.
+
+    Cancelled meanwhile, it still waits for the thread, since that cannot be stopped and must not
+    write behind the back of who cleans up; then it is cancelled.
+    """
+    future = asyncio.get_running_loop().run_in_executor(None, work)
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        future.exception()
+        raise cancelled
+    return future.result()

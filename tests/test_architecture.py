@@ -34,15 +34,15 @@ ARROWS = {
     "cycles": "_record chunk errors",
     "filters": "errors",
     "focus": "_record cycles records",
-    "decoding": "_record errors records",
+    "decoding": "_record arrow errors records",
     "jobs": "protocol chunk errors filters records",
     "arrow": "_record errors",
     "store": "arrow streams decoding jobs _concurrency errors records",
     "sync": "store streams client jobs errors records",
     "protocol": "chunk cycles errors filters focus records",
     "transport": "records protocol _concurrency credentials errors events options",
-    "streams": "transport decoding protocol _concurrency chunk credentials cycles errors events"
-    " focus options records",
+    "streams": "transport decoding protocol _concurrency arrow chunk credentials cycles errors"
+    " events focus options records",
     "client": f"streams transport decoding protocol _concurrency _version {PUBLIC}",
     "__init__": f"client streams protocol _version {PUBLIC}",
     "__main__": "cli",

@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 import attrs
 
-from cfbilling._concurrency import Turns
+from cfbilling._concurrency import Turns, in_thread
 from cfbilling.errors import StoreError
 from cfbilling.jobs import WorkUnit
 from cfbilling.records import ChargeRecord, Record
@@ -18,7 +18,7 @@ from cfbilling.store.facts import ObjectFacts
 from cfbilling.store.object_format import ObjectFormat, ObjectWriter
 from cfbilling.store.partitions import Partition, folder_of, key_of, partition_of
 from cfbilling.store.place import Part, Place, mapped
-from cfbilling.store.threads import held, in_thread
+from cfbilling.store.threads import held
 
 __all__ = ["Objects", "Written"]
 

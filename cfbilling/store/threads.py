@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TypeVar
 
-__all__ = ["held", "in_thread"]
+from cfbilling._concurrency import in_thread
+
+__all__ = ["held"]
 
 T = TypeVar("T")
-
-
-async def in_thread(work: Callable[[], T]) -> T:
-    """Do blocking work in a thread.
-
-    Cancelled meanwhile, it still waits for the thread, since that cannot be stopped and must not
-    write behind the back of who cleans up; then it is cancelled.
-    """
-    future = asyncio.get_running_loop().run_in_executor(None, work)
-    cancelled: asyncio.CancelledError | None = None
-    while not future.done():
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        future.exception()
-        raise cancelled
-    return future.result()
 
 
 @asynccontextmanager
