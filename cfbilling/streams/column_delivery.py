@@ -185,8 +185,9 @@ class ColumnDelivery(Delivery[R]):
                         continue
                     # What one slice has that cannot be read, the others have as well.
                     is_hopeless = is_hopeless or job.reading is not None
-                    for batch in await self._by_records(part, job, columns):
-                        yield batch
+                    async with aclosing(self._by_records(part, job, columns)) as pieces:
+                        async for piece in pieces:
+                            yield piece
                 if gathered is None:
                     return
         finally:
@@ -201,15 +202,18 @@ class ColumnDelivery(Delivery[R]):
         part.decoded += job.records
         part.delivered += read.batch.num_rows
 
-    async def _by_records(self, part: Part[R], job: _Job, columns: RecordColumns) -> list[Any]:
-        """Return what slices hold, by way of records."""
-        request, received, made = part.request, part.received, list[Any]()
+    async def _by_records(
+        self, part: Part[R], job: _Job, columns: RecordColumns
+    ) -> AsyncGenerator[Any, None]:
+        """Yield what slices hold, by way of records."""
+        request, received = part.request, part.received
         for text in job.texts:
             await self.turns.take()
             owned = self._owned(part, text)
             with about(request, received.status, received.ray_id):
-                made += await pieces_of(owned, columns, self.scope_id, self.turns)
-        return made
+                pieces = await pieces_of(owned, columns, self.scope_id, self.turns)
+            for piece in pieces:
+                yield piece
 
 
 async def pieces_of(
