@@ -46,7 +46,7 @@ ARROWS = {
     "client": f"streams transport decoding protocol _concurrency _version {PUBLIC}",
     "__init__": f"client streams protocol _version {PUBLIC}",
     "__main__": "cli",
-    "cli": "__init__ sandbox events progress",
+    "cli": "__init__ arrow sandbox events progress",
     "sandbox": "",
 }
 # The same inside the sandbox, whose other files are at its root for users.
