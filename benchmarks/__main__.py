@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from benchmarks.csv import csv
+from benchmarks.engines import engines
 from benchmarks.fanout import fanout
 from benchmarks.growth import growth
 from benchmarks.harness.figures import Benchmark, Setup
@@ -31,6 +32,7 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
         "memory": memory,
         "growth": growth,
         "csv": csv,
+        "engines": engines,
     }
 )
 

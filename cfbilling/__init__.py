@@ -30,7 +30,7 @@ from cfbilling.focus import SERVICE_CATEGORIES, FocusRecord
 from cfbilling.jobs import WorkUnit, plan
 from cfbilling.options import Clock, RetryPolicy, Timeouts
 from cfbilling.progress import Stats
-from cfbilling.protocol.headers import Quota, QuotaPolicy
+from cfbilling.protocol.headers import Quota, QuotaPolicy, QuotaReading
 from cfbilling.protocol.splitter import split_range
 from cfbilling.records import (
     Account,
@@ -86,6 +86,7 @@ __all__ = [
     "PermissionDenied",
     "Quota",
     "QuotaPolicy",
+    "QuotaReading",
     "RateLimited",
     "Record",
     "RecordStream",

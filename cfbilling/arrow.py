@@ -20,9 +20,10 @@ __all__ = ["MOST_DIGITS", "RecordColumns", "schema"]
 MOST_DIGITS = 38
 """The digits of a decimal column, before and after the point together."""
 
-# Quantities run to 16 digits before the point, amounts of money and prices to 12.
+# Quantities run to 16 digits before the point, amounts of money and prices to 10: of a double that
+# is printed shortest, 17 digits can come after ten zeros.
 _QUANTITY_SCALE = 22
-_MONEY_SCALE = 26
+_MONEY_SCALE = 28
 _MOST_TOLD = 100
 _MISFITS = (pa.ArrowInvalid, OverflowError, decimal.DecimalException)
 
@@ -37,7 +38,7 @@ def schema(
 
     Args:
         record_type: The class of the records.
-        decimal_scale: Digits after the point of every number, 0 to 38; ``None`` for 26 in amounts
+        decimal_scale: Digits after the point of every number, 0 to 38; ``None`` for 28 in amounts
             and prices, 22 in quantities.
         scope: The name of a first column for whose records they are.
 

@@ -20,7 +20,7 @@ from cfbilling.events import LoggingObserver, Observer, Observers
 from cfbilling.filters import GroupBy, UsageFilter
 from cfbilling.focus import SERVICE_CATEGORIES, FocusRecord, ServiceCategories
 from cfbilling.jobs import UnitEndpoint, WorkUnit
-from cfbilling.options import Clock, Limits, RetryPolicy, Timeouts
+from cfbilling.options import Clock, Limits, RetryPolicy, Timeouts, whole_number
 from cfbilling.progress import Stats
 from cfbilling.protocol.endpoints import (
     ACCOUNTS,
@@ -37,12 +37,11 @@ from cfbilling.protocol.endpoints import (
     PAYGO_USAGE_BETA,
     SUBSCRIPTIONS,
     USAGE,
-    USAGE_QUERY,
     Endpoint,
 )
 from cfbilling.protocol.headers import Quota, QuotaPolicy
 from cfbilling.protocol.plan import Planner
-from cfbilling.protocol.requests import Query, Source, checked_groups
+from cfbilling.protocol.requests import Query, Source, charge_query
 from cfbilling.protocol.splitter import Moment, month_to_date, requested_range
 from cfbilling.records import (
     Account,
@@ -103,7 +102,9 @@ class BillingClient:
             together; what goes beyond it goes to a temporary file.
         slice_bytes: The bytes of a body that are decoded between two turns of the event loop.
         assumed_quota: The quota of a credential until the service tells it: 1,200 requests in 300
-            seconds, as documented.
+            seconds, as documented. It holds on for a service that tells none, or not the truth.
+        quota_reserve: Requests of each window that are left to other processes with the same
+            credential; of a smaller quota than that, all but one.
         service_categories: FOCUS's ServiceCategory by the first words of a service's name, in
             place of `SERVICE_CATEGORIES`.
         clock: The clock that dates and waits; for tests.
@@ -131,6 +132,7 @@ class BillingClient:
         spool_bytes: int = Limits().spool_bytes,
         slice_bytes: int = Limits().slice_bytes,
         assumed_quota: QuotaPolicy = QuotaPolicy(),  # noqa: B008 - frozen
+        quota_reserve: int = 0,
         service_categories: ServiceCategories = SERVICE_CATEGORIES,
         clock: Clock = Clock(),  # noqa: B008 - frozen
     ) -> None:
@@ -139,6 +141,7 @@ class BillingClient:
             raise ConfigurationError("retry must be a RetryPolicy")
         if not isinstance(assumed_quota, QuotaPolicy):
             raise ConfigurationError("assumed_quota must be a QuotaPolicy")
+        whole_number("quota_reserve", quota_reserve, 0, assumed_quota.requests - 1)
         if session is not None and trace_configs:
             raise ConfigurationError("trace_configs belong to the session: give them to it")
         self._base_url = checked_base_url(
@@ -154,6 +157,7 @@ class BillingClient:
         self._retry = retry
         self._clock = clock
         self._assumed_quota = assumed_quota
+        self._quota_reserve = quota_reserve
         self._categories = _checked_categories(service_categories)
         self.stats = Stats()
         observers = () if observer is None else (observer,)
@@ -187,6 +191,7 @@ class BillingClient:
             observer=self._observer,
             clock=self._clock,
             assumed_quota=self._assumed_quota,
+            quota_reserve=self._quota_reserve,
         )
         self._pipeline = Pipeline(
             fetcher,
@@ -225,23 +230,33 @@ class BillingClient:
         """The clock that dates and waits."""
         return self._clock
 
-    def quota(self, credentials: Credentials | None = None) -> Quota | None:
-        """Return what is left of a credential's quota: of several limits, the tightest.
+    def quota(self, credential: Credentials | str | None = None) -> Quota | None:
+        """Return what is known of a credential's quota: of several limits, of the tightest.
 
-        It is what the service said last, less the requests that are under way.
+        It is what the service said last, or what is left of the assumed quota where it says
+        nothing, less the requests that are under way and with what has been refilled since.
 
         Args:
-            credentials: The credential; by default the client's own.
+            credential: The credential, or its name among the client's; by default the default one.
 
         Returns:
-            ``None`` while the service has told nothing.
+            What is left, until when, and how the service's headers are to be read, as far as its
+            answers have shown that (`Quota.reading`); ``None`` while there was no answer.
 
         Raises:
-            ConfigurationError: If it is neither an `ApiToken` nor an `ApiKey`, or the client is
-                not entered.
+            ConfigurationError: If it is neither a credential nor the name of one of the client's,
+                or the client is not entered.
         """
         fetcher = self._opened().fetcher
-        return fetcher.limiter(self._default if credentials is None else credentials).quota
+        if credential is None:
+            credential = self._default
+        elif isinstance(credential, str):
+            named = self._named.get(credential)
+            if named is None:
+                # Not what it is: it may be a token, given by mistake.
+                raise ConfigurationError("credential is no name of a credential of this client")
+            credential = named
+        return fetcher.limiter(credential).quota
 
     async def billing_profile(self, account_id: str) -> BillingProfile:
         """Return who pays for an account and how.
@@ -294,8 +309,13 @@ class BillingClient:
                 not entered. All else is raised while iterating: `ApiError`, `TransportError`,
                 `DecodeError`, `ResponseTooLarge`.
         """
-        query = self._usage_query(
-            USAGE, start, end, metric=metric, cost=cost, filter_by=filter_by, group_by=group_by
+        query = charge_query(
+            USAGE,
+            self._range(start, end),
+            metric=metric,
+            cost=cost,
+            filter_by=filter_by,
+            group_by=group_by,
         )
         return self._deliver(query, account_id)
 
@@ -410,8 +430,8 @@ class BillingClient:
             start: As in `usage`; without it, the current month (UTC) through today.
             end: As in `usage`.
             source: ``"v2"`` for the cost query of contracts, ``"v1"`` for the billable usage of
-                self-serve accounts, ``"auto"`` for the first of them that does not answer 403 or
-                404; that is remembered for the account.
+                self-serve accounts, ``"auto"`` for the first of them that does not refuse the
+                account; it is remembered for account and credential, and asked first then.
 
         Returns:
             The rows whose charge period starts in ``[start, end)``; ``x_source`` says whose.
@@ -420,7 +440,8 @@ class BillingClient:
             ConfigurationError: As in `usage`, and the rest while iterating as there. Where both
                 versions refuse, the error tells what each of them said.
         """
-        return self._deliver(self._cost_query(start, end, source), account_id)
+        query = charge_query(COSTS, self._cost_range(start, end), source=source)
+        return self._deliver(query, account_id)
 
     async def billing_cycles(self, account_id: str) -> BillingCycles:
         """Return whether version 1 covers an account, and its billing cycles.
@@ -664,20 +685,19 @@ class BillingClient:
             raise ConfigurationError("endpoint must be the name of one that yields records")
         if on_error not in get_args(OnError):
             raise ConfigurationError("on_error must be 'defer', 'raise' or 'yield'")
-        if isinstance(accounts, str) or not isinstance(accounts, Iterable | AsyncIterable):
+        is_text = isinstance(accounts, str | bytes | bytearray)
+        if is_text or not isinstance(accounts, Iterable | AsyncIterable):
             raise ConfigurationError("accounts must be an iterable of ids")
-        if endpoint == COSTS.name:
-            query: Query[Any] = self._cost_query(start, end, source)
-        else:
-            query = self._usage_query(
-                ENDPOINTS[endpoint],
-                start,
-                end,
-                metric=metric,
-                cost=cost,
-                filter_by=filter_by,
-                group_by=group_by,
-            )
+        row = ENDPOINTS[str.__str__(endpoint)]
+        query = charge_query(
+            row,
+            self._cost_range(start, end) if row is COSTS else self._range(start, end),
+            metric=metric,
+            cost=cost,
+            filter_by=filter_by,
+            group_by=group_by,
+            source=source,
+        )
         return FanOutStream(
             FanOut(
                 self._opened(),
@@ -803,7 +823,9 @@ class BillingClient:
     ) -> FanOutStream[Any, Any]:
         if on_error not in get_args(OnError):
             raise ConfigurationError("on_error must be 'defer', 'raise' or 'yield'")
-        if isinstance(units, str | Mapping) or not isinstance(units, Iterable | AsyncIterable):
+        if isinstance(units, str | bytes | Mapping) or not isinstance(
+            units, Iterable | AsyncIterable
+        ):
             raise ConfigurationError("units must be an iterable of units")
         return FanOutStream(
             FanOut(
@@ -836,31 +858,8 @@ class BillingClient:
         request, pipeline = query.about(scope_id), self._opened()
         return RecordStream(pipeline.deliver(request, self._default, self._limits.concurrency))
 
-    def _usage_query(
-        self,
-        endpoint: Endpoint[C],
-        start: Moment | None,
-        end: Moment | None,
-        *,
-        metric: str | None,
-        cost: bool,
-        filter_by: UsageFilter | None,
-        group_by: Iterable[GroupBy],
-    ) -> Query[Any]:
-        """Return the query for usage: what the GET does not take is asked by the POST."""
-        chunk, groups = self._range(start, end), checked_groups(group_by)
-        is_plain = cost is False and filter_by is None and not groups
-        if is_plain or endpoint.name != USAGE.name:
-            return Query(endpoint, chunk, metric, None, cost, filter_by, groups)
-        if metric is not None:
-            raise ConfigurationError("metric goes with neither cost, filter_by nor group_by")
-        return Query(USAGE_QUERY, chunk, None, None, cost, filter_by, groups)
-
-    def _cost_query(
-        self, start: Moment | None, end: Moment | None, source: Source
-    ) -> Query[FocusRecord]:
-        chunk = self._range(start, end) or month_to_date(self._clock.now())
-        return Query(COSTS, chunk, source=source)
+    def _cost_range(self, start: Moment | None, end: Moment | None) -> DateChunk:
+        return self._range(start, end) or month_to_date(self._clock.now())
 
     def _range(self, start: Moment | None, end: Moment | None) -> DateChunk | None:
         return requested_range(start, end, self._clock.now())
@@ -901,4 +900,7 @@ def _checked_credentials(
             raise ConfigurationError("the names of credentials must be texts, or None")
         if not isinstance(named, ApiToken | ApiKey):
             raise ConfigurationError("credentials must be an ApiToken or an ApiKey each")
-    return dict(credentials)
+    # By plain texts: a subclass may hash as something else.
+    return {
+        None if name is None else str.__str__(name): named for name, named in credentials.items()
+    }

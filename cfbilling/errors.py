@@ -260,7 +260,7 @@ class NotCovered(ApiError):
 
 
 class RateLimited(ApiError):
-    """The quota is used up; ``retry_after`` says for how long, when the service did."""
+    """The quota is used up; ``retry_after`` says for how long, as far as that is known."""
 
 
 class ServerError(ApiError):

@@ -207,8 +207,10 @@ class SourceChanged(RequestEvent):
 class QuotaPaused(Event):
     """Everything under one credential waits, because its quota is used up: said once per pause.
 
+    Short waits that follow each other, as a bucket is refilled, are told together now and then.
+
     Attributes:
-        seconds: The length of the wait.
+        seconds: The length of the wait, with those that were not told before it.
     """
 
     level: ClassVar[int] = logging.WARNING

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Literal, Self
+from typing import Any, Literal, Self, cast
 from uuid import UUID
 
 import attrs
@@ -26,7 +26,7 @@ _LONGEST_VALUE = 1024
 
 
 def _texts(name: str, given: object, most: int, longest: int, least: int = 1) -> tuple[str, ...]:
-    """Return texts that are unique and as many and as long as they may be."""
+    """Return texts that are unique and as many and as long as they may be, sorted."""
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise ConfigurationError(f"{name} must be a sequence of texts")
     texts = tuple(given)
@@ -34,6 +34,8 @@ def _texts(name: str, given: object, most: int, longest: int, least: int = 1) ->
         if not isinstance(text, str) or not least <= len(text) <= longest:
             raise ConfigurationError(f"{name} must be texts of {least} to {longest} characters")
         _check_unicode(name, text)
+    # Plain ones, whatever a subclass makes of itself; their order means nothing to the service.
+    texts = tuple(sorted(map(str.__str__, texts)))
     if len(texts) > most:
         raise ConfigurationError(f"{name} must be at most {most}")
     if len(set(texts)) < len(texts):
@@ -56,7 +58,7 @@ def _family_ids(given: object) -> tuple[str, ...]:
     name = "filter_by.product_family_ids"
     ids = _texts(name, given, _MOST_FAMILIES, _LONGEST_KEY)
     try:
-        texts = tuple(str(UUID(text)) for text in ids)
+        texts = tuple(sorted(str(UUID(text)) for text in ids))
     except ValueError:
         raise ConfigurationError(f"{name} must be UUIDs") from None
     if len(set(texts)) < len(texts):
@@ -68,13 +70,13 @@ def _tags(given: object) -> Mapping[str, tuple[str, ...]]:
     name = "filter_by.tags"
     if not isinstance(given, Mapping):
         raise ConfigurationError(f"{name} must be a mapping from key to values")
-    keys = _texts(f"the keys of {name}", list(given), _MOST_TAGS, _LONGEST_KEY)
+    _texts(f"the keys of {name}", list(given), _MOST_TAGS, _LONGEST_KEY)
     tags: dict[str, tuple[str, ...]] = {}
-    for key in keys:
-        values = _texts(f"the values of {name}", given[key], _MOST_VALUES, _LONGEST_VALUE, least=0)
+    for key, any_of in given.items():
+        values = _texts(f"the values of {name}", any_of, _MOST_VALUES, _LONGEST_VALUE, least=0)
         if not values:
             raise ConfigurationError(f"the values of {name} must be at least 1")
-        tags[key] = values
+        tags[str.__str__(key)] = values
     return MappingProxyType(tags)
 
 
@@ -100,8 +102,10 @@ class UsageFilter:
         return self.metric_ids, self.product_family_ids, dict(self.tags)
 
     def __setstate__(self, state: tuple[object, ...]) -> None:
-        for field, value in zip(attrs.fields(type(self)), state, strict=True):
-            object.__setattr__(self, field.name, value)
+        metric_ids, product_family_ids, tags = state
+        object.__setattr__(self, "metric_ids", metric_ids)
+        object.__setattr__(self, "product_family_ids", product_family_ids)
+        object.__setattr__(self, "tags", MappingProxyType(cast("dict[str, Any]", tags)))
 
     def to_wire(self) -> dict[str, object]:
         """Return the filter as the service takes it."""

@@ -185,9 +185,17 @@ def _category_finder(categories: ServiceCategories) -> Callable[[str], str | Non
 
 def _exclusive(end: datetime | None) -> datetime | None:
     """Return the first moment outside; one text of the vendor's names the last second instead."""
-    if end is None or end.time() < _LAST_SECOND or end.date() == date.max:
+    if end is None or (end.tzinfo is UTC and end.hour < _LAST_SECOND.hour):
         return end
-    return datetime.combine(end.date() + timedelta(days=1), time(), end.tzinfo or UTC)
+    moment = end
+    if end.tzinfo is not None:
+        try:
+            moment = end.astimezone(UTC)
+        except OverflowError:
+            return end
+    if moment.time() < _LAST_SECOND or moment.date() == date.max:
+        return end
+    return datetime.combine(moment.date() + timedelta(days=1), time(), UTC)
 
 
 _PeriodEnd: TypeAlias = Callable[[datetime, str | None], datetime | None]

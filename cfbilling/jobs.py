@@ -18,8 +18,8 @@ import attrs
 from cfbilling.chunk import DateChunk
 from cfbilling.errors import ConfigurationError
 from cfbilling.filters import GroupBy, UsageFilter
-from cfbilling.protocol.endpoints import COSTS, ENDPOINTS, USAGE, USAGE_QUERY
-from cfbilling.protocol.requests import Query, Request, Source, checked_groups
+from cfbilling.protocol.endpoints import ENDPOINTS
+from cfbilling.protocol.requests import Query, Request, Source, charge_query, checked_groups
 from cfbilling.protocol.splitter import Moment, whole_range
 from cfbilling.records import ChargeRecord
 
@@ -79,6 +79,13 @@ class WorkUnit:
     credential: str | None = None
 
     def __attrs_post_init__(self) -> None:
+        for name in ("endpoint", "scope_id", "metric", "source", "credential"):
+            given = getattr(self, name)
+            if type(given) is not str and isinstance(given, str):
+                # A plain one, whatever a subclass makes of itself.
+                object.__setattr__(self, name, str.__str__(given))
+        if isinstance(self.filter_by, UsageFilter) and not self.filter_by.to_wire():
+            object.__setattr__(self, "filter_by", None)
         if self.endpoint not in get_args(UnitEndpoint):
             raise ConfigurationError("endpoint must be the name of one that yields records")
         for name in ("start", "end"):
@@ -144,7 +151,8 @@ class WorkUnit:
         """
         if not isinstance(told, Mapping):
             raise ConfigurationError("a unit must be an object")
-        if told.get("version") != _VERSION or isinstance(told["version"], bool):
+        version = told.get("version")
+        if type(version) is not int or version != _VERSION:
             raise ConfigurationError(f"the unit's version is not {_VERSION}")
         fields = dict(told)
         del fields["version"]
@@ -153,18 +161,15 @@ class WorkUnit:
         return cls(**cast("Any", fields), **_parameters_from(parameters))
 
     def _query(self, chunk: DateChunk) -> Query[Any]:
-        row = ENDPOINTS[self.endpoint]
-        filters, groups = self.filter_by, self.group_by
-        if row is COSTS:
-            return Query(row, chunk, self.metric, None, self.cost, filters, groups, self.source)
-        if self.source != "auto":
-            raise ConfigurationError(f"the endpoint {self.endpoint} takes no source")
-        is_query = self.cost is not False or filters is not None or bool(groups)
-        if row is USAGE and is_query:
-            if self.metric is not None:
-                raise ConfigurationError("metric goes with neither cost, filter_by nor group_by")
-            row = USAGE_QUERY
-        return Query(row, chunk, self.metric, None, self.cost, filters, groups)
+        return charge_query(
+            ENDPOINTS[self.endpoint],
+            chunk,
+            metric=self.metric,
+            cost=self.cost,
+            filter_by=self.filter_by,
+            group_by=self.group_by,
+            source=self.source,
+        )
 
     def request(self, today: date) -> Request[Any] | None:
         """Return the request that it is, without the days after *today*.
@@ -211,7 +216,8 @@ def plan(
         ConfigurationError: At once, for a range or parameters that cannot be right; while
             iterating, for an id that cannot be one.
     """
-    if isinstance(accounts, str | AsyncIterable) or not isinstance(accounts, Iterable):
+    is_text = isinstance(accounts, str | bytes | bytearray)
+    if is_text or isinstance(accounts, AsyncIterable) or not isinstance(accounts, Iterable):
         raise ConfigurationError("accounts must be an iterable of ids, and no async one")
     template = WorkUnit(
         endpoint=endpoint,
@@ -233,12 +239,20 @@ def _units(
 ) -> Iterator[WorkUnit]:
     for account in accounts:
         credential = accounts[account] if isinstance(accounts, Mapping) else None
-        given = account if isinstance(account, str) else getattr(account, "id", account)
-        scope_id = cast("str", given)  # the unit checks it
+        scope_id = cast("str", _id_of(account))  # the unit checks it
         for start, end in months:
             yield attrs.evolve(
                 template, scope_id=scope_id, start=start, end=end, credential=credential
             )
+
+
+def _id_of(account: object) -> object:
+    if isinstance(account, str):
+        return account
+    try:
+        return getattr(account, "id", account)
+    except Exception as error:
+        raise ConfigurationError("accounts has one whose id cannot be read") from error
 
 
 def _months(whole: DateChunk) -> list[tuple[date, date]]:
@@ -255,11 +269,11 @@ def _month(number: int) -> date:
 def _filter_to_dict(filters: UsageFilter) -> dict[str, object]:
     told: dict[str, object] = {}
     if filters.metric_ids:
-        told["metric_ids"] = sorted(filters.metric_ids)
+        told["metric_ids"] = list(filters.metric_ids)
     if filters.product_family_ids:
-        told["product_family_ids"] = sorted(filters.product_family_ids)
+        told["product_family_ids"] = list(filters.product_family_ids)
     if filters.tags:
-        told["tags"] = {key: sorted(values) for key, values in filters.tags.items()}
+        told["tags"] = {key: list(values) for key, values in filters.tags.items()}
     return told
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Self
 
 import attrs
 
@@ -69,6 +70,15 @@ class RetryPolicy:
     initial_wait: float = 0.5
     max_backoff: float = 30.0
     budget: float = 600.0
+
+    @classmethod
+    def never_wait(cls) -> Self:
+        """Return the policy of a job that must not sleep: whatever takes time is an error at once.
+
+        One attempt and no budget. A closed quota is `RateLimited` before anything is sent, and the
+        error's ``retry_after`` says when to come again, as far as that is known.
+        """
+        return cls(attempts=1, budget=0.0)
 
     def backoff(self, failures: int) -> float:
         """Return a random wait in seconds after so many failures in a row, from 1."""

@@ -8,19 +8,18 @@ is no other state: whatever dies, is repeated or runs twice, the next sync goes 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from itertools import islice
-from typing import Any, Final, Literal
-
-import attrs
+from typing import Any, Literal
 
 from cfbilling.client import BillingClient
 from cfbilling.errors import AccountFailure, ConfigurationError, FanOutError
 from cfbilling.jobs import WorkUnit
 from cfbilling.records import ChargeRecord
 from cfbilling.store.facts import ObjectFacts
+from cfbilling.store.horizon import RESTATE, checked_restate
+from cfbilling.store.results import SyncReport, SyncResult, Tally
 from cfbilling.store.store import Store, StoreFormat
 from cfbilling.streams.record_stream import RecordStream
 
@@ -35,50 +34,7 @@ __all__ = [
     "sync_unit",
 ]
 
-RESTATE: Final = timedelta(days=35)
-"""How long after its last day a unit may be restated, unless the caller says otherwise."""
-
-_LONGEST = timedelta(days=3660)
 _LOOKED_AT = 32
-
-
-@attrs.frozen
-class SyncResult:
-    """What became of a unit; small, and it pickles.
-
-    Attributes:
-        unit: The unit.
-        records: How many records it has.
-        bytes: The length of its object.
-        changed: Whether its content is another than before, or it was not there: the vendor has
-            restated it, or it has grown.
-    """
-
-    unit: WorkUnit
-    records: int
-    bytes: int
-    changed: bool
-
-
-@attrs.frozen
-class SyncReport:
-    """What a sync did.
-
-    Attributes:
-        fetched: How many units were fetched and written.
-        skipped: How many were settled, or are to come.
-        records: The records of what was fetched.
-        bytes: The length of what was written.
-        changed: How many of the fetched units have another content than before.
-        failures: What failed, by unit id, with its error; the objects that were there stay.
-    """
-
-    fetched: int = 0
-    skipped: int = 0
-    records: int = 0
-    bytes: int = 0
-    changed: int = 0
-    failures: tuple[AccountFailure, ...] = ()
 
 
 async def sync_unit(client: BillingClient, unit: WorkUnit, store: Store) -> SyncResult:
@@ -141,15 +97,19 @@ async def due(
     """
     now, left = client.clock.now().astimezone(UTC), iter(units)
     while some := list(islice(left, _LOOKED_AT)):
-        checks = [_is_due(unit, store, now, _checked_restate(restate)) for unit in some]
+        checks = [_is_due(unit, store, now, checked_restate(restate)) for unit in some]
         for unit, is_due in zip(some, await _all(checks), strict=True):
             if is_due:
                 yield unit
 
 
 async def _all(checks: Sequence[Coroutine[Any, Any, bool]]) -> list[bool]:
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(check) for check in checks]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(check) for check in checks]
+    except ExceptionGroup as several:
+        # The first has cancelled the others, and is what a caller can catch.
+        raise several.exceptions[0] from None
     return [task.result() for task in tasks]
 
 
@@ -196,7 +156,7 @@ async def sync(
     """
     if on_error not in ("defer", "report"):
         raise ConfigurationError("on_error must be 'defer' or 'report'")
-    margin = _checked_restate(restate)
+    margin = checked_restate(restate)
     await store.check()
     now = client.clock.now().astimezone(UTC)
 
@@ -204,7 +164,7 @@ async def sync(
         is_due = await _is_due(unit, store, now, margin)
         return await _synced(client, unit, stream, store) if is_due else None
 
-    tally = _Tally()
+    tally = Tally()
     async with client.process(units, work, on_error="yield") as outcomes:
         async for outcome in outcomes:
             told = outcome if isinstance(outcome, AccountFailure) else outcome[1]
@@ -215,33 +175,3 @@ async def sync(
     if report.failures and on_error == "defer":
         raise FanOutError(report.failures)
     return report
-
-
-class _Tally:
-    """Adds up what comes of the units; of those that are whole, nothing is kept."""
-
-    def __init__(self) -> None:
-        self._numbers: Counter[str] = Counter()
-        self._failures: list[AccountFailure] = []
-
-    def add(self, outcome: SyncResult | AccountFailure | None) -> None:
-        if outcome is None:
-            self._numbers["skipped"] += 1
-        elif isinstance(outcome, AccountFailure):
-            self._failures.append(outcome)
-        else:
-            self._numbers += Counter(
-                fetched=1,
-                records=outcome.records,
-                bytes=outcome.bytes,
-                changed=int(outcome.changed),
-            )
-
-    def report(self) -> SyncReport:
-        return SyncReport(failures=tuple(self._failures), **self._numbers)
-
-
-def _checked_restate(restate: timedelta) -> timedelta:
-    if not isinstance(restate, timedelta) or not timedelta(0) <= restate <= _LONGEST:
-        raise ConfigurationError("restate must be a timedelta of 0 to 3,660 days")
-    return restate

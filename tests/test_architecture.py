@@ -39,6 +39,8 @@ ARROWS = {
     "arrow": "_record errors",
     "store": "arrow streams decoding jobs _concurrency errors records",
     "sync": "store streams client jobs errors records",
+    "integrations": "sync store streams transport client jobs arrow credentials errors options"
+    " records",
     "protocol": "chunk cycles errors filters focus records",
     "transport": "records protocol _concurrency credentials errors events options",
     "streams": "transport decoding protocol _concurrency arrow chunk credentials cycles errors"
@@ -46,7 +48,7 @@ ARROWS = {
     "client": f"streams transport decoding protocol _concurrency _version {PUBLIC}",
     "__init__": f"client streams protocol _version {PUBLIC}",
     "__main__": "cli",
-    "cli": "__init__ arrow sandbox events progress",
+    "cli": "__init__ arrow sandbox events progress sync",
     "sandbox": "",
 }
 # The same inside the sandbox, whose other files are at its root for users.

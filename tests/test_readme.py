@@ -49,10 +49,20 @@ def environment() -> Iterator[dict[str, str]]:
 @pytest.mark.parametrize("code", PYTHON, ids=lambda code: code.strip().splitlines()[-1])
 def test_a_python_block_runs(code: str, environment: dict[str, str], tmp_path: Path) -> None:
     """Each Python block is a program that ends well, with warnings as errors."""
+    imported = re.findall(r"^(?:import|from) (\w+)", code, re.MULTILINE)
+    for extra in {"distributed", "dlt"}.intersection(imported):
+        pytest.importorskip(extra, reason="needs the extra recipes")
     script = tmp_path / "block.py"
     script.write_text(code)
+    # dlt is to tell nobody, and to leave nothing at home.
+    quiet = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": str(tmp_path / "dlt")}
     ran = subprocess.run(
-        [sys.executable, script], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, script],
+        env=environment | quiet,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     # These are logged as warnings, which Python shows where logging is not set up.
     logged = ("RetryScheduled ", "AccountFailed ")
@@ -80,25 +90,41 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_runs(command: str, environment: dict[str, str], tmp_path: Path) -> None:
-    """Each command that the README shows ends well, in a shell with its variables set."""
-    (tmp_path / "accounts.txt").write_text(environment["CLOUDFLARE_ACCOUNT_ID"] + "\n")
+def _failed(script: str, environment: dict[str, str], folder: Path) -> tuple[int, str]:
+    """Run lines of a shell, and return the exit code and what was said if that is not 0."""
     program = f"{shlex.quote(sys.executable)} -m cfbilling"
     ran = subprocess.run(
-        ["sh", "-c", command.replace("cfbilling", program, 1)],  # noqa: S607 - as a user would
+        ["sh", "-ec", re.sub("^cfbilling", program, script, flags=re.MULTILINE)],  # noqa: S607 - as a user would
         env=environment,
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (0, "") == (ran.returncode, "" if ran.returncode == 0 else ran.stderr)
+    return ran.returncode, "" if ran.returncode == 0 else ran.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_runs(command: str, environment: dict[str, str], tmp_path: Path) -> None:
+    """Each command that the README shows ends well, in a shell with its variables set."""
+    (tmp_path / "accounts.txt").write_text(environment["CLOUDFLARE_ACCOUNT_ID"] + "\n")
+    assert (0, "") == _failed(command, environment, tmp_path)
+
+
+def test_the_commands_of_a_store_run_one_after_the_other(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """What is kept by the first of them is what the others read, where the README says it is."""
+    assert SHELL[3].startswith("cfbilling sync store ")
+    assert (0, "") == _failed(SHELL[3], environment, tmp_path)
+    account_id = environment["CLOUDFLARE_ACCOUNT_ID"]
+    place = TEXT[1].splitlines()[0].replace("<account>", account_id)
+    assert (True, True) == ((tmp_path / place).exists(), (tmp_path / "january.csv").exists())
 
 
 def test_the_benchmarks_run() -> None:
     """The README's benchmark command works: both contenders return the same records."""
-    assert SHELL[3].strip().endswith("&& .venv/bin/python -m benchmarks")
+    assert SHELL[4].strip().endswith("&& .venv/bin/python -m benchmarks")
     ran = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--quick", "large"],
         cwd=ROOT,

@@ -22,7 +22,14 @@ from cfbilling import (
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.exit_codes import AUTHENTICATION, REFUSED
 
-__all__ = ["Accounts", "accounts_of", "all_accounts_of", "credentials_of", "lines_of"]
+__all__ = [
+    "Accounts",
+    "accounts_of",
+    "all_accounts_of",
+    "credentials_of",
+    "lines_of",
+    "named_accounts",
+]
 
 _LONGEST_TOKEN_FILE = 65536
 
@@ -152,9 +159,7 @@ def accounts_of(
     Raises:
         CommandError: If no account is named, a line is malformed, or a credential is missing.
     """
-    tokens: dict[str, str | None] = dict.fromkeys(given)
-    for number, line in enumerate(lines or (), 1):
-        _add(tokens, line, number)
+    tokens = named_accounts(given, lines)
     if not tokens:
         raise CommandError("no account: name one, or use --accounts-file or --all-accounts")
     are_many = len(tokens) > 1 or lines is not None
@@ -164,6 +169,18 @@ def accounts_of(
     found = {name: _credential(name, token_file, environ) for name in names}
     own = {account_id: found[name] for account_id, name in tokens.items()}
     return Accounts(list(tokens), next(iter(own.values())), own, are_many)
+
+
+def named_accounts(given: Sequence[str], lines: Iterable[str] | None) -> dict[str, str | None]:
+    """Return the ids of the arguments and then of the lines, each with its line's NAME, if any.
+
+    Raises:
+        CommandError: If a line is malformed.
+    """
+    tokens: dict[str, str | None] = dict.fromkeys(given)
+    for number, line in enumerate(lines or (), 1):
+        _add(tokens, line, number)
+    return tokens
 
 
 def _add(tokens: dict[str, str | None], line: str, number: int) -> None:

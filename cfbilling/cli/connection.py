@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 from cfbilling import BillingClient, Credentials, RetryPolicy, Timeouts
@@ -30,7 +32,11 @@ class Connection:
     timeout: float = 3600.0
     concurrency: int = 8
 
-    def client(self, credentials: Credentials, observer: Observer | None = None) -> BillingClient:
+    def client(
+        self,
+        credentials: Credentials | Mapping[str | None, Credentials],
+        observer: Observer | None = None,
+    ) -> BillingClient:
         """Return a client that is not entered yet."""
         return BillingClient(
             credentials,

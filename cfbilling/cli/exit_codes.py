@@ -9,8 +9,10 @@ from cfbilling import (
     AuthenticationError,
     BillingError,
     ConfigurationError,
+    NumberOutOfRange,
     RateLimited,
     ServerError,
+    StoreError,
 )
 
 __all__ = [
@@ -45,6 +47,8 @@ _CODES: tuple[tuple[type[BillingError], int], ...] = (
     (RateLimited, RATE_LIMITED),
     (ServerError, NETWORK),
     (ApiError, REFUSED),
+    (StoreError, OUTPUT),
+    (NumberOutOfRange, OUTPUT),
 )
 
 

@@ -31,6 +31,8 @@ __all__ = [
     "metric_option",
     "query_from",
     "range_options",
+    "selection_options",
+    "source_option",
     "verbosity_from",
     "verbosity_options",
 ]
@@ -107,6 +109,39 @@ metric_option = _all_of(
     click.option("--metric", metavar="M", help="Only this billable metric."),
 )
 
+selection_options = _all_of(
+    click.option("--cost", is_flag=True, help="With costs and prices, which usage alone has not."),
+    click.option(
+        "--filter",
+        "filters",
+        multiple=True,
+        metavar="F",
+        help="Only usage of a metric (metric=ID), a product family (family=UUID) or a tag "
+        "(tag:KEY=VALUE; without VALUE, a tag that has none). Repeatable: of metrics, of families "
+        "and of the values of one tag any will do; metrics, families and each tag all have to "
+        "hold.",
+    ),
+    click.option(
+        "--group-by",
+        "groups",
+        multiple=True,
+        metavar="G",
+        help="Split each record by tag:KEY or by dimension:KEY, such as account_id, zone_id or "
+        "region; at most twice.",
+    ),
+)
+
+source_option = _all_of(
+    click.option(
+        "--source",
+        type=click.Choice(["auto", "v2", "v1"]),
+        default="auto",
+        show_default=True,
+        help="v2: the cost query of contracts. v1: the billable usage of self-serve accounts. "
+        "auto: for each account the first of them that lets it in.",
+    ),
+)
+
 all_accounts_option = _all_of(
     click.option(
         "--all-accounts",
@@ -155,7 +190,7 @@ def format_options(*names: str) -> Callable[[F], F]:
             type=click.IntRange(0, 38),
             metavar="S",
             help="Parquet: digits after the point of every number, decimal128(38, S); by default "
-            "26 for amounts and prices, 22 for quantities. One that does not fit is an error.",
+            "28 for amounts and prices, 22 for quantities. One that does not fit is an error.",
         ),
     )
 

@@ -19,6 +19,7 @@ from cfbilling.cli.commands.profile import profile
 from cfbilling.cli.commands.report import report
 from cfbilling.cli.commands.sandbox import sandbox
 from cfbilling.cli.commands.subscriptions import subscriptions
+from cfbilling.cli.commands.sync import sync
 from cfbilling.cli.commands.usage import usage
 
 __all__ = ["program"]
@@ -36,6 +37,7 @@ _COMMANDS = [
     credits_,
     profile,
     report,
+    sync,
     check,
     sandbox,
     demo,
@@ -62,6 +64,6 @@ def program() -> None:
       4    the service refused: no such account, or no access
       5    rate-limited for longer than --max-wait
       6    the network or the service failed
-      7    the output could not be written
+      7    the output could not be written, or a store not read or written
       130  interrupted (Ctrl-C)
     """  # noqa: D301 - click's mark for text that is not to be wrapped

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Literal
 
 import attrs
 from rich.live import Live
@@ -13,14 +14,16 @@ from rich.text import Text
 
 from cfbilling import Clock
 from cfbilling.cli.plain_text import plain, plain_console
-from cfbilling.events import Event, FieldMissing, QuotaPaused, StreamStarted
+from cfbilling.events import ChunkDone, Event, FieldMissing, QuotaPaused, StreamStarted
 from cfbilling.progress import Progress
 
-__all__ = ["ProgressBar", "Verbosity", "duration", "event_line", "progress_shown"]
+__all__ = ["Counted", "ProgressBar", "Verbosity", "duration", "event_line", "progress_shown"]
 
 _BAR_WIDTH = 24
 _LINE_EVERY = 5.0
 _ACCOUNTS = "accounts"
+
+Counted = Literal["accounts", "units"]
 
 
 @attrs.frozen
@@ -59,9 +62,11 @@ class ProgressBar:
         say: The function that shows a line.
         clock: The clock of the job.
         has_chunks: Whether each account's answer comes in chunks, which are worth counting.
+        counted: What the accounts are; units of work end like accounts, but not all are fetched.
 
     Attributes:
         progress: The progress of the job.
+        say: The function that shows a line.
     """
 
     def __init__(
@@ -72,25 +77,28 @@ class ProgressBar:
         clock: Clock = Clock(),  # noqa: B008 - frozen
         *,
         has_chunks: bool = True,
+        counted: Counted = "accounts",
     ) -> None:
         self.progress = Progress(accounts, clock)
+        self.say = say
         self._accounts = accounts
         self._verbosity = verbosity
-        self._say = say
-        self._has_chunks = has_chunks
+        self._has_chunks = has_chunks and counted == "accounts"
+        self._counted = counted
         self._missing: set[tuple[str, str]] = set()
 
     def __call__(self, event: Event) -> None:
         """Take note of *event*."""
         # The list of accounts is no part of the job: it would count as an account's answer.
-        if not (isinstance(event, StreamStarted) and event.endpoint == _ACCOUNTS):
+        is_list = isinstance(event, StreamStarted | ChunkDone) and event.endpoint == _ACCOUNTS
+        if not is_list:
             self.progress(event)
         if self._verbosity.quiet:
             return
         if isinstance(event, QuotaPaused):
-            self._say(f"the quota is used up: waiting {duration(event.seconds)}")
+            self.say(f"the quota is used up: waiting {duration(event.seconds)}")
         elif self._verbosity.verbose or self._is_news(event):
-            self._say(event_line(event))
+            self.say(event_line(event))
 
     def _is_news(self, event: Event) -> bool:
         """Return whether a field is missing for the first time: every account says it anew."""
@@ -108,11 +116,11 @@ class ProgressBar:
         """Return what is done, on one line."""
         seen = self.progress
         parts = [self._chunks() if self._has_chunks else f"{seen.requests} requests"]
-        if (self._accounts or 0) > 1:
-            parts.append(f"{seen.accounts_done} of {self._accounts} accounts")
-        elif self._accounts is None:
-            parts.append(f"{seen.accounts_done} accounts")
-        if self._has_chunks:
+        if self._accounts is None:
+            parts.append(f"{seen.accounts_done} {self._counted}")
+        elif self._accounts > 1 or self._counted == "units":
+            parts.append(f"{seen.accounts_done} of {self._accounts} {self._counted}")
+        if self._has_chunks or self._counted == "units":
             parts += [f"{seen.records:,} records", f"{seen.rate:,.0f}/s"]
         if seen.retries:
             parts.append(f"{seen.retries} retries")
@@ -120,7 +128,7 @@ class ProgressBar:
             parts.append(f"{seen.accounts_failed} failed")
         if seen.pause_left:
             parts.append(f"paused for the quota, {duration(seen.pause_left)} left")
-        elif seen.remaining:
+        elif self._counted == "accounts" and seen.remaining:
             parts.append(f"{duration(seen.remaining)} left")
         return " · ".join(parts)
 
@@ -161,6 +169,7 @@ async def progress_shown(
     *,
     prints_to_terminal: bool = False,
     has_chunks: bool = True,
+    counted: Counted = "accounts",
 ) -> AsyncIterator[ProgressBar]:
     """Show how far a job is while the block runs.
 
@@ -169,10 +178,11 @@ async def progress_shown(
         accounts: The number of accounts of the job, if that is known.
         prints_to_terminal: Whether records are printed to the terminal, which a bar would spoil.
         has_chunks: Whether each account's answer comes in chunks, which are worth counting.
+        counted: What the accounts are.
     """
 
     def made(say: Callable[[str], None]) -> ProgressBar:
-        return ProgressBar(verbosity, accounts, say, has_chunks=has_chunks)
+        return ProgressBar(verbosity, accounts, say, has_chunks=has_chunks, counted=counted)
 
     if verbosity.quiet:
         yield made(_print_line)

@@ -25,7 +25,7 @@ from cfbilling.cli.date_range import DateRange
 from cfbilling.cli.selection import Selection
 from cfbilling.events import Observer
 
-__all__ = ["Batch", "Endpoint", "Query", "Question", "Source"]
+__all__ = ["Asked", "Batch", "CostQuestion", "Endpoint", "Query", "Question", "Source"]
 
 Endpoint = Literal[
     "usage", "organization_usage", "billable_usage", "costs", "paygo_usage", "paygo_usage_beta"
@@ -50,11 +50,38 @@ _RECORD_TYPES: Mapping[Endpoint, type[Record]] = MappingProxyType(
 Batch_co = TypeVar("Batch_co", covariant=True)
 
 
+class Asked(Protocol):
+    """The accounts that a question is about."""
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Each id once, in order; none while only the service knows them."""
+        ...
+
+    @property
+    def are_many(self) -> bool:
+        """Whether there may be more than one."""
+        ...
+
+    @property
+    def count(self) -> int | None:
+        """How many they are, if that is known before they are asked about."""
+        ...
+
+    def asked(self, ended: int) -> int:
+        """Return how many were asked about, of which so many came to their end.
+
+        Raises:
+            CommandError: If there was none.
+        """
+        ...
+
+
 class Question(Protocol):
     """Something to ask about accounts, with records for an answer."""
 
     @property
-    def accounts(self) -> Accounts:
+    def accounts(self) -> Asked:
         """The accounts."""
         ...
 
@@ -77,6 +104,15 @@ class Question(Protocol):
         ...
 
 
+class CostQuestion(Question, Protocol):
+    """A question about what was used on some days, and what that cost."""
+
+    @property
+    def days(self) -> DateRange:
+        """The range of days."""
+        ...
+
+
 class _Stream(Protocol[Batch_co]):
     """What each stream of the client is to this file, whatever its records are."""
 
@@ -87,7 +123,7 @@ class _Stream(Protocol[Batch_co]):
 
 @attrs.frozen
 class Query:
-    """What was used or what it cost on some days: a `Question`.
+    """What was used or what it cost on some days: a `CostQuestion`.
 
     Attributes:
         endpoint: The endpoint.

@@ -73,6 +73,7 @@ class Endpoint(Generic[R_co]):
         parameters: What it takes beside a range.
         stage: Its stage before general availability, if it is in one.
         owner: The attribute of its records that names the account asked about, if one does.
+        may_lack: Required fields of its records, by their wire names, that it does not promise.
         sources: The endpoints that its records are made from, the best first; it is none itself.
         scope: The name of the id in the path: ``account_id`` or ``organization_id``, if any.
     """
@@ -88,6 +89,7 @@ class Endpoint(Generic[R_co]):
     parameters: frozenset[Parameter] = frozenset()
     stage: Literal["alpha", "beta"] | None = None
     owner: str | None = None
+    may_lack: frozenset[str] = frozenset()
     sources: tuple[Endpoint[Any], ...] = ()
     scope: str | None = attrs.field(
         init=False, default=attrs.Factory(lambda self: _placeholder(self.path), takes_self=True)
@@ -118,6 +120,7 @@ USAGE_QUERY = Endpoint(
     parameters=frozenset({"cost", "filter_by", "group_by"}),
     stage="alpha",
     owner="billing_account_id",
+    may_lack=frozenset({"BillingAccountId", "BillingAccountName", "x_BillableMetricName"}),
 )
 BILLABLE_METRICS = Endpoint(
     "billable_metrics",

@@ -11,16 +11,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import attrs
 import http_sf
 
 from cfbilling.errors import ConfigurationError
 
-__all__ = ["Headers", "Quota", "QuotaPolicy", "QuotaSignal", "parse_retry_after", "read_signal"]
+__all__ = [
+    "Headers",
+    "Quota",
+    "QuotaPolicy",
+    "QuotaReading",
+    "QuotaSignal",
+    "parse_retry_after",
+    "read_signal",
+]
+
+QuotaReading = Literal["window", "bucket", "no_header", "silent"]
+"""What a service means by its headers: what is left of a window, or of a bucket that is refilled;
+it has none; or they do not tell the limit that holds."""
 
 _TOO_MANY_REQUESTS = 429
+# Nobody means more than a billion seconds, and what is infinite is no number to go by.
+_LONGEST_WISH = 1e9
 _USUAL = re.compile(r'"([a-z]{1,64})";r=([0-9]{1,15});t=([0-9]{1,15})')
 
 
@@ -65,16 +79,18 @@ class Quota:
     """What is left of one limit.
 
     Attributes:
-        name: The limit's name, as the service calls it.
-        remaining: Requests left in this window.
-        reset: Seconds until the window ends.
+        name: The limit's name, as the service calls it; empty where it has told none.
+        remaining: Requests left, in this window or in the bucket.
+        reset: Seconds until the window ends, or the bucket is full.
         policy: The quota of a window, when that is told.
+        reading: How the service's headers are to be read, when its answers have shown that.
     """
 
     name: str
     remaining: int
     reset: float
     policy: QuotaPolicy | None = None
+    reading: QuotaReading | None = None
 
 
 @attrs.frozen
@@ -175,13 +191,14 @@ def parse_retry_after(headers: Headers, now: datetime) -> float | None:
         now: The present moment, aware, for a response without ``Date``.
 
     Returns:
-        Seconds, never negative; ``None`` when the header is absent or unreadable.
+        Seconds, never negative nor beyond all measure; ``None`` when the header is absent or
+        unreadable.
     """
     text = (headers.get("Retry-After") or "").strip()
     if text.isascii() and text.isdigit():
-        return float(text)
+        return min(float(text), _LONGEST_WISH)
     moment = _http_date(text)
     if moment is None:
         return None
     said = _http_date((headers.get("Date") or "").strip())
-    return max(0.0, (moment - (said or now)).total_seconds())
+    return min(max(0.0, (moment - (said or now)).total_seconds()), _LONGEST_WISH)

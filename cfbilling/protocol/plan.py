@@ -6,14 +6,22 @@ Pure, but for what it remembers of the service's limits. Whoever sends the reque
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from datetime import date
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
 import attrs
 
-from cfbilling.errors import ApiError, BillingError, InvalidRequest
+from cfbilling.errors import (
+    ApiError,
+    BillingError,
+    InvalidRequest,
+    NotCovered,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+)
 from cfbilling.protocol.cycle_windows import Reading
 from cfbilling.protocol.endpoints import Endpoint
 from cfbilling.protocol.requests import SOURCES, Request
@@ -53,7 +61,7 @@ class Planner:
     def __init__(self, chunk_days: int) -> None:
         self._chunk_days = chunk_days
         self._most_days: dict[str, int] = {}
-        self._sources: OrderedDict[str, Endpoint[Any]] = OrderedDict()
+        self._sources: OrderedDict[tuple[Hashable, str | None], Endpoint[Any]] = OrderedDict()
         self.reading = Reading.UNKNOWN
 
     def _width(self, endpoint: Endpoint[Any]) -> int:
@@ -99,14 +107,20 @@ class Planner:
         self._most_days[name] = alternative.max_days
         return is_new
 
-    def sources(self, request: Request[R]) -> tuple[Endpoint[Any], ...]:
+    def sources(self, request: Request[R], credentials: Hashable) -> tuple[Endpoint[Any], ...]:
         """Return the endpoints that a request's records may come from, the best first."""
         name = request.query.source
         sources = request.endpoint.sources
         if name != "auto":
             return (sources[SOURCES.index(name)],)
-        known = self._sources.get(request.scope_id or "")
-        return sources if known is None else (known,)
+        known = self.known_source(request, credentials)
+        if known is None:
+            return sources
+        return known, *(source for source in sources if source is not known)
+
+    def known_source(self, request: Request[R], credentials: Hashable) -> Endpoint[Any] | None:
+        """Return the source that let an account in under a credential, if it is remembered."""
+        return self._sources.get((credentials, request.scope_id))
 
     def may_be_elsewhere(self, refusal: ApiError) -> bool:
         """Return whether another source may know what this one refuses.
@@ -114,12 +128,21 @@ class Planner:
         What an endpoint answers to an account that is not let in is not documented: a 403 with
         whatever code, or a 404. A 401 is about the credential.
         """
-        return refusal.status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+        if isinstance(refusal, NotFound | PermissionDenied | NotCovered):
+            return True
+        is_told = refusal.status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+        return is_told and not isinstance(refusal, RateLimited)
 
-    def learn_source(self, scope_id: str, source: Endpoint[Any] | None) -> None:
-        """Keep to an account's source from now on, or look for it anew."""
-        self._sources.pop(scope_id, None)
+    def learn_source(
+        self, request: Request[R], credentials: Hashable, source: Endpoint[Any] | None
+    ) -> None:
+        """Begin with a source from now on for an account, or look for one anew.
+
+        What one credential may see, another may not.
+        """
+        key = credentials, request.scope_id
+        self._sources.pop(key, None)
         if source is not None:
-            self._sources[scope_id] = source
+            self._sources[key] = source
             if len(self._sources) > _MOST_ACCOUNTS:
                 self._sources.popitem(last=False)

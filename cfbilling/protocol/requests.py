@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from datetime import date
 from types import TracebackType
-from typing import Generic, Literal, TypedDict, TypeVar
+from typing import Any, Generic, Literal, TypedDict, TypeVar
 from urllib.parse import quote_plus
 
 import attrs
@@ -15,10 +15,19 @@ import msgspec
 from cfbilling.chunk import DateChunk
 from cfbilling.errors import BillingError, ConfigurationError
 from cfbilling.filters import GroupBy, UsageFilter
-from cfbilling.protocol.endpoints import Endpoint, Parameter
+from cfbilling.protocol.endpoints import USAGE, USAGE_QUERY, Endpoint, Parameter
 from cfbilling.records import Record
 
-__all__ = ["SOURCES", "Query", "Request", "RequestFacts", "Source", "about", "checked_groups"]
+__all__ = [
+    "SOURCES",
+    "Query",
+    "Request",
+    "RequestFacts",
+    "Source",
+    "about",
+    "charge_query",
+    "checked_groups",
+]
 
 _LONGEST_TEXT = 128
 _MOST_GROUPS = 2
@@ -87,6 +96,8 @@ class Query(Generic[R_co]):
             self._check_taken("group_by")
         if self.source not in ("auto", *SOURCES):
             raise ConfigurationError("source must be 'auto', 'v2' or 'v1'")
+        if self.source != "auto" and not self.endpoint.sources:
+            raise ConfigurationError(f"the endpoint {self.endpoint.name} takes no source")
 
     def _check_taken(self, name: Parameter) -> None:
         if name not in self.endpoint.parameters:
@@ -103,7 +114,32 @@ class Query(Generic[R_co]):
             return Request(self.endpoint, None, self.chunk, self)
         if not isinstance(scope_id, str) or _SCOPE_ID.fullmatch(scope_id) is None:
             raise ConfigurationError(f"{name} must be 32 lower-case hexadecimal digits")
-        return Request(self.endpoint, scope_id, self.chunk, self)
+        # A plain one, whatever a subclass makes of itself.
+        return Request(self.endpoint, str.__str__(scope_id), self.chunk, self)
+
+
+def charge_query(
+    endpoint: Endpoint[Any],
+    chunk: DateChunk | None,
+    *,
+    metric: str | None = None,
+    cost: bool = False,
+    filter_by: UsageFilter | None = None,
+    group_by: Iterable[GroupBy] = (),
+    source: Source = "auto",
+) -> Query[Any]:
+    """Return the query for the charges of a range: of usage, what the GET lacks is the POST's.
+
+    Raises:
+        ConfigurationError: If a parameter is none that the endpoint takes, or cannot be right.
+    """
+    groups = checked_groups(group_by)
+    is_query = cost is not False or filter_by is not None or bool(groups)
+    if endpoint is USAGE and is_query:
+        if metric is not None:
+            raise ConfigurationError("metric goes with neither cost, filter_by nor group_by")
+        endpoint = USAGE_QUERY
+    return Query(endpoint, chunk, metric, None, cost, filter_by, groups, source)
 
 
 @attrs.frozen(eq=False)

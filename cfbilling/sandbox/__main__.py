@@ -20,6 +20,7 @@ from cfbilling.sandbox.rules.anchored_ranges import (
     FirstCycle,
     TwoAnchors,
 )
+from cfbilling.sandbox.rules.rate_limits import Lockout, QuotaKind
 from cfbilling.sandbox.rules.usage_queries import FilterName
 from cfbilling.sandbox.sandbox import Sandbox
 from cfbilling.sandbox.server.compression import Compression
@@ -50,8 +51,6 @@ def parser() -> argparse.ArgumentParser:
     add("--null-costs", choices=get_args(NullCosts), default="keep", help="costs of usage")
     add("--history-items", type=int, default=120, help="items in each billing history")
     add("--whitespace", choices=get_args(Whitespace), default="compact", help="JSON style")
-    add("--quota", type=int, default=1200, help="requests in a window; 0 to count nothing")
-    add("--window", type=float, default=300, help="seconds of a window")
     add("--max-days", type=int, default=31, help="longest range of the usage endpoints")
     add("--to-inclusive", action="store_true", help="the day of `to` belongs to the answer")
     add("--range-counts-inclusively", action="store_true", help="both ends count to the range")
@@ -59,10 +58,22 @@ def parser() -> argparse.ArgumentParser:
     add("--gzip-level", type=int, default=6, help="effort of gzip and deflate")
     add("--zstd-window-log", type=int, help="logarithm of the window of zstd")
     add("--cache-bodies", action="store_true", help="remember and replay each body")
+    _add_quota(add)
     _add_version_1(add)
     _add_admission(add)
     add("--until-stdin-closes", action="store_true", help="stop when standard input ends")
     return parser
+
+
+def _add_quota(add: _Add) -> None:
+    switch = argparse.BooleanOptionalAction
+    add("--quota", type=int, default=1200, help="requests in a window; 0 to count nothing")
+    add("--window", type=float, default=300, help="seconds of a window")
+    kinds = get_args(QuotaKind)
+    add("--quota-kind", choices=kinds, default=kinds[0], help="how it is counted and told")
+    lockouts = get_args(Lockout)
+    add("--lockout", choices=lockouts, default=lockouts[0], help="how long a refusal lasts")
+    add("--quota-retry-after", action=switch, default=True, help="a refusal has Retry-After")
 
 
 def _add_version_1(add: _Add) -> None:

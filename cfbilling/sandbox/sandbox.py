@@ -28,7 +28,7 @@ from cfbilling.sandbox.rules.api import Api
 from cfbilling.sandbox.rules.endpoints import BASE_PATH
 from cfbilling.sandbox.rules.envelope import EnvelopeKey, Layout
 from cfbilling.sandbox.rules.ranges import RangeRules
-from cfbilling.sandbox.rules.rate_limits import Limit, RateLimits
+from cfbilling.sandbox.rules.rate_limits import Limit, Lockout, QuotaKind, RateLimits
 from cfbilling.sandbox.rules.results import Results
 from cfbilling.sandbox.rules.usage_queries import FilterName, UsageQueryRules
 from cfbilling.sandbox.server.bodies import Bodies
@@ -66,6 +66,12 @@ class Sandbox(Controls):
         quota: Requests that a credential has in a window; None to count nothing.
         window: Seconds of a window.
         limits: Rate limits in place of the one that *quota* and *window* make.
+        quota_kind: What the quota is: a window that begins with its first request; a bucket, full
+            at first and refilled steadily, *quota* in *window* seconds; a window of which no
+            header tells; a window whose header says each time that nearly all is left.
+        lockout: How long everything is refused once the quota is used up: until a request is
+            possible again, or a whole *window* from the refusal on, which is five minutes.
+        quota_retry_after: Whether such a refusal has ``Retry-After``.
         separate_ratelimit_lines: Whether each limit is told in header lines of its own.
         max_days: Longest range of the usage endpoints.
         to_inclusive: Whether the day of ``to`` belongs to the answer.
@@ -126,6 +132,9 @@ class Sandbox(Controls):
         quota: int | None = 1200,
         window: float = 300,
         limits: Sequence[Limit] | None = None,
+        quota_kind: QuotaKind = "window",
+        lockout: Lockout = "window",
+        quota_retry_after: bool = True,
         separate_ratelimit_lines: bool = False,
         max_days: int = 31,
         to_inclusive: bool = False,
@@ -187,7 +196,14 @@ class Sandbox(Controls):
             admission=Admission(
                 kind, status=restricted_status, code=restricted_code, old_names=old_names
             ),
-            limits=RateLimits(limits, clock.monotonic, separate_lines=separate_ratelimit_lines),
+            limits=RateLimits(
+                limits,
+                clock.monotonic,
+                separate_lines=separate_ratelimit_lines,
+                kind=quota_kind,
+                lockout=lockout,
+                tells_wait=quota_retry_after,
+            ),
         )
         answers = Answers(
             ranges=RangeRules(max_days, to_inclusive, range_counts_inclusively),

@@ -83,6 +83,15 @@ class Folder:
                         found.add(f"{below}/{name}")
         return found
 
+    def folders(self, folder: str) -> set[str]:
+        """Return the names of the folders that are directly below a folder."""
+        with mapped(f"list {self._path}"):
+            try:
+                with os.scandir(self._path / folder) as entries:
+                    return {entry.name for entry in entries if entry.is_dir()}
+            except FileNotFoundError:
+                return set()
+
     def open(self, key: str) -> BinaryIO | None:
         """Open a file."""
         with mapped(f"read {key}"):

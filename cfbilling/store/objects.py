@@ -16,7 +16,7 @@ from cfbilling.records import ChargeRecord, Record
 from cfbilling.store.content import Content
 from cfbilling.store.facts import ObjectFacts
 from cfbilling.store.object_format import ObjectFormat, ObjectWriter
-from cfbilling.store.partitions import Partition, folder_of, key_of, partition_of
+from cfbilling.store.partitions import Partition, folder_of, key_of, partition_of, scope_of
 from cfbilling.store.place import Part, Place, mapped
 from cfbilling.store.threads import held
 
@@ -73,6 +73,11 @@ class Objects:
         """Return the keys of all units that differ in scope and month only."""
         parsed = {key: partition_of(key) for key in await self.keys(folder_of(unit))}
         return {key: found for key, found in parsed.items() if found is not None}
+
+    async def scopes(self, unit: WorkUnit) -> list[str]:
+        """Return the scopes that have a folder of a unit's endpoint and parameters, in order."""
+        names = await in_thread(partial(self._place.folders, folder_of(unit)))
+        return sorted(scope for name in names if (scope := scope_of(name)) is not None)
 
     async def remove(self, key: str) -> None:
         """Remove an object."""

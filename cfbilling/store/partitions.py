@@ -10,9 +10,10 @@ import attrs
 from cfbilling.errors import ConfigurationError
 from cfbilling.jobs import WorkUnit
 
-__all__ = ["Partition", "folder_of", "key_of", "partition_of"]
+__all__ = ["Partition", "folder_of", "key_of", "partition_of", "scope_of"]
 
 _MONTHS = 12
+_SCOPE = re.compile(r"scope_id=([\w-]+)")
 _KEY = re.compile(
     r"endpoint=(?P<endpoint>[\w-]+)/scope_id=(?P<scope_id>[\w-]+)/month=(?P<month>\d{4}-\d\d)/[^/]+"
 )
@@ -60,3 +61,9 @@ def partition_of(key: str) -> Partition | None:
     """Return what a key says; ``None`` for what is none of ours."""
     found = _KEY.fullmatch(key)
     return None if found is None else Partition(**found.groupdict())
+
+
+def scope_of(name: str) -> str | None:
+    """Return whose a folder below an endpoint's is; ``None`` for what is none of ours."""
+    found = _SCOPE.fullmatch(name)
+    return None if found is None else found[1]

@@ -59,6 +59,10 @@ class Place(Protocol):
         """Return the keys of the objects below a folder."""
         ...
 
+    def folders(self, folder: str) -> set[str]:
+        """Return the names of the folders that are directly below a folder."""
+        ...
+
     def open(self, key: str) -> BinaryIO | None:
         """Open an object; ``None`` if it is not there."""
         ...

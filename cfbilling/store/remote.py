@@ -94,6 +94,16 @@ class Remote:
                 return set()
         return {path.removeprefix(f"{self._root}/") for path in found if not path.endswith(PART)}
 
+    def folders(self, folder: str) -> set[str]:
+        """Return the names of the folders that are directly below a folder."""
+        with mapped("list the store"):
+            try:
+                found = self._system.ls(f"{self._root}/{folder}", detail=True)
+            except FileNotFoundError:
+                return set()
+        paths = (each["name"] for each in found if each["type"] == "directory")
+        return {path.rstrip("/").rpartition("/")[2] for path in paths}
+
     def open(self, key: str) -> BinaryIO | None:
         """Open an object; what is read of it is fetched in small ranges."""
         with mapped(f"read {key}"):

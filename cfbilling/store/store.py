@@ -112,6 +112,17 @@ class Store:
         found = await self.objects.partitions(unit)
         return sorted(found.values(), key=lambda place: (place.scope_id, place.month))
 
+    async def scopes(self, unit: WorkUnit) -> list[str]:
+        """Return the accounts or organizations that have something of a unit's endpoint.
+
+        That is one look at the store, however many months there are; with its parameters, and of
+        whichever format.
+
+        Raises:
+            StoreError: If the store cannot be listed.
+        """
+        return await self.objects.scopes(unit)
+
     async def prune(self, units: Iterable[WorkUnit]) -> list[str]:
         """Remove the objects of scopes that no unit names, and return their keys.
 

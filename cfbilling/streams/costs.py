@@ -23,7 +23,7 @@ _PIECE = 256
 
 
 class CostDelivery(Delivery[FocusRecord]):
-    """Delivers costs from the first source that does not refuse the account.
+    """Delivers costs from the first source that does not refuse the account with its first answer.
 
     Args:
         resources: What an open client has.
@@ -54,29 +54,31 @@ class CostDelivery(Delivery[FocusRecord]):
             ApiError: If every source refuses; it tells what each of them said.
             BillingError: What else went wrong, with the request's facts.
         """
-        planner = self._resources.planner
-        scope_id = self._request.scope_id or ""
-        sources = planner.sources(self._request)
+        planner, request = self._resources.planner, self._request
+        sources = planner.sources(request, self._credentials)
         refusals: list[ApiError] = []
         for index, source in enumerate(sources):
             has_more = index + 1 < len(sources)
-            delivery = self._from(source, is_doubtful=has_more)
+            delivery = self._from(source, has_more=has_more)
             async with aclosing(delivery.batches()) as batches:
                 try:
                     batch = await anext(batches, None)
                 except ApiError as refusal:
                     refusals.append(refusal)
-                    planner.learn_source(scope_id, None)
-                    if not has_more or not planner.may_be_elsewhere(refusal):
+                    if delivery.has_answered or not planner.may_be_elsewhere(refusal):
+                        raise _of_all(refusals) from refusal
+                    planner.learn_source(request, self._credentials, None)
+                    if not has_more:
                         raise _of_all(refusals) from refusal
                     self._resources.observer(
                         SourceChanged(
-                            **self._request.facts, source=sources[index + 1].name, error=refusal
+                            **request.facts, source=sources[index + 1].name, error=refusal
                         )
                     )
                     continue
-                if len(sources) > 1:
-                    planner.learn_source(scope_id, source)
+                # Nothing at all says of version 1 that it covers the account, of version 2 nothing.
+                if request.query.source == "auto" and (batch is not None or source.by_cycles):
+                    planner.learn_source(request, self._credentials, source)
                 cycles = delivery.cycles if isinstance(delivery, CycleDelivery) else None
                 while batch is not None:
                     for begin in range(0, len(batch), _PIECE):
@@ -85,17 +87,20 @@ class CostDelivery(Delivery[FocusRecord]):
                     batch = await anext(batches, None)
                 return
 
-    def _from(self, source: Endpoint[Any], *, is_doubtful: bool) -> Delivery[Any]:
+    def _from(self, source: Endpoint[Any], *, has_more: bool) -> Delivery[Any]:
         kind = CycleDelivery if source.by_cycles else Delivery
         is_query = "cost" in source.parameters
         request = Query(source, self._request.chunk, cost=is_query).about(self._request.scope_id)
+        is_known = self._resources.planner.known_source(self._request, self._credentials) is source
         return kind(
             self._resources,
             request,
             self._credentials,
             self._ahead,
             is_owned=self._is_owned,
-            is_doubtful=is_doubtful,
+            # Billing cycles come before the charges, and the stream is told of after them.
+            is_doubtful=has_more and not source.by_cycles,
+            is_probed=has_more and not is_known,
         )
 
 

@@ -67,8 +67,12 @@ class Delivery(Generic[R]):
         ahead: The number of requests to fetch ahead.
         is_owned: Whether it is consumed by a task that the client owns; then one request at a
             time needs no further task.
-        is_doubtful: Whether the account may not be let in: then nothing is fetched ahead of the
-            first answer.
+        is_doubtful: Whether the account may not be let in: then the stream is told of with the
+            first answer only.
+        is_probed: Whether nothing is fetched ahead of that.
+
+    Attributes:
+        has_answered: Whether an answer came, be it empty.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Delivery(Generic[R]):
         *,
         is_owned: bool = False,
         is_doubtful: bool = False,
+        is_probed: bool = False,
     ) -> None:
         self._resources = resources
         self._request = request
@@ -87,6 +92,8 @@ class Delivery(Generic[R]):
         self._ahead = ahead
         self._is_owned = is_owned
         self._is_doubtful = is_doubtful
+        self._is_probed = is_probed
+        self.has_answered = False
         self._told_missing: set[str] = set()
 
     @property
@@ -206,7 +213,7 @@ class Delivery(Generic[R]):
         if self._is_owned and self._ahead == 1:
             request = next(requests, None)
             return [] if request is None else await self._fetch(request)
-        most = 1 if self._is_doubtful else self._ahead
+        most = 1 if self._is_probed and not self.has_answered else self._ahead
         for request in islice(requests, most - len(ahead)):
             ahead.append(self._resources.tasks.start(self._fetch(request)))
         if not ahead:
@@ -255,6 +262,7 @@ class Delivery(Generic[R]):
             received.spool.close()
             with about(request, received.status, received.ray_id):
                 raise DecodeError("expected an array", "result")
+        self.has_answered = True
         return Part(request, received)
 
     async def _decoded(self, part: Part[R]) -> list[R]:
@@ -294,7 +302,7 @@ class Delivery(Generic[R]):
         return owned
 
     def _tell_missing(self, request: Request[R], missing: frozenset[str]) -> None:
-        for field in sorted(missing - self._told_missing):
+        for field in sorted(missing - request.endpoint.may_lack - self._told_missing):
             self._told_missing.add(field)
             self._resources.observer(FieldMissing(**request.facts, field=field))
 

@@ -176,7 +176,7 @@ class RecordStream(BatchedStream[R, list[R]]):
         ``arrow``. A stream is taken in this way or as records, once.
 
         Args:
-            decimal_scale: Digits after the point of every number, 0 to 38; ``None`` for 26 in
+            decimal_scale: Digits after the point of every number, 0 to 38; ``None`` for 28 in
                 amounts and prices, 22 in quantities.
             scope: The name of a first column for the id of the account or organization.
 

@@ -6,7 +6,7 @@ import reprlib
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import attrs
 
@@ -124,7 +124,8 @@ class AccountSubject(Generic[R_co]):
 
     def key(self, item: object) -> str:
         """Return the account's id."""
-        return str(item)
+        # A plain one, whatever a subclass makes of itself.
+        return str.__str__(cast("str", item))
 
     def label(self, item: object) -> str:
         """Return the account's id, or what was given instead."""

@@ -65,6 +65,7 @@ class Fetcher:
         observer: Told of requests, retries, pauses and what arrived.
         clock: The clock that waits.
         assumed_quota: The quota of a credential until the service tells.
+        quota_reserve: Requests of each window that are left to others.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Fetcher:
         observer: Observer,
         clock: Clock,
         assumed_quota: QuotaPolicy,
+        quota_reserve: int = 0,
     ) -> None:
         self._session = session
         self._base_url = base_url
@@ -86,6 +88,7 @@ class Fetcher:
         self._observer = observer
         self._clock = clock
         self._assumed_quota = assumed_quota
+        self._quota_reserve = quota_reserve
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._lanes: dict[Credentials, _Lane] = {}
 
@@ -111,7 +114,13 @@ class Fetcher:
                 "Accept-Encoding": self._receiver.accept_encoding,
                 **credentials.headers(),
             }
-            limiter = RateLimiter(self._clock, self._tell_pause, self._assumed_quota, self._policy)
+            limiter = RateLimiter(
+                self._clock,
+                self._tell_pause,
+                self._assumed_quota,
+                self._policy,
+                self._quota_reserve,
+            )
             lane = self._lanes[credentials] = _Lane(headers, limiter)
         return lane
 
@@ -142,17 +151,23 @@ class Fetcher:
                     raise
                 # Without its frames, or it would keep this one and be kept by it.
                 first_error = error.with_traceback(None)
-            return await retrying(
-                first_error,
-                request,
-                partial(self._attempt, request, attempts, lane),
-                attempts,
-                clock=self._clock,
-                observer=self._observer,
-            )
+            try:
+                return await retrying(
+                    first_error,
+                    request,
+                    partial(self._attempt, request, attempts, lane),
+                    attempts,
+                    clock=self._clock,
+                    observer=self._observer,
+                )
+            except RateLimited as error:
+                if error.retry_after is None:
+                    # The service named no time: then it is when the next one may try.
+                    error.retry_after = lane.limiter.closed_for or None
+                raise
 
     async def _attempt(self, request: Request[Record], attempts: Attempts, lane: _Lane) -> Received:
-        permit = await self._permit(lane.limiter, attempts.budget)
+        permit = await lane.limiter.permit(self._slots, attempts.budget)
         began = self._clock.monotonic()
         try:
             received = await self._exchange(request, attempts.number, lane, permit)
@@ -173,16 +188,6 @@ class Fetcher:
             received.spool.close()
             raise
         return received
-
-    async def _permit(self, limiter: RateLimiter, budget: Budget) -> Permit:
-        """Wait for the quota and for a slot; no slot is held while the quota is waited for."""
-        while True:
-            await limiter.opened(budget)
-            await self._slots.acquire()
-            permit = limiter.enter()
-            if permit is not None:
-                return permit
-            self._slots.release()
 
     async def _exchange(
         self, request: Request[Record], number: int, lane: _Lane, permit: Permit

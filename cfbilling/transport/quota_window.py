@@ -53,19 +53,20 @@ class QuotaWindow:
         self.is_doubtful = False
         self._begin(now)
 
-    def spare(self, unanswered: int) -> int:
+    def spare(self, unanswered: int, kept: int = 0) -> int:
         """Return how many requests may be sent beside those that are not answered yet.
 
-        The last ones, which others may be about to use, go one at a time.
+        The last ones, which others may be about to use, go one at a time; of those that are kept
+        none.
         """
-        spare = self.left - unanswered
+        spare = self.left - unanswered - kept
         if spare > self.reserve:
             return spare - self.reserve
         return 1 if spare > 0 and not unanswered else 0
 
-    def closed_for(self, now: float) -> float:
+    def closed_for(self, now: float, kept: int = 0) -> float:
         """Return the seconds until the window ends, when nothing is left of it; else 0."""
-        if self.left > 0:
+        if self.left > kept:
             return 0.0
         if self.ends is None:
             # Nothing may be left for ever.

@@ -1,9 +1,10 @@
 """One rate limiter for each credential: what would be refused is not sent.
 
 Requests that are not answered yet count against what is left. When nothing is left, everything
-under the credential waits until the window ends. After a refusal everything waits likewise, from
-the head of the refusing answer on, and then one request goes ahead alone: only its own answer
-tells whether the others may follow, and what was sent before the refusal teaches nothing.
+under the credential waits, in a line, until more is given back. After a refusal everything waits
+likewise, from the head of the refusing answer on, and then one request goes ahead alone: only
+its own answer tells whether the others may follow, and what was sent before the refusal teaches
+nothing.
 """
 
 from __future__ import annotations
@@ -18,12 +19,21 @@ from cfbilling.errors import RateLimited
 from cfbilling.options import Clock, RetryPolicy
 from cfbilling.protocol.headers import Quota, QuotaPolicy, QuotaSignal
 from cfbilling.transport.budget import Budget
-from cfbilling.transport.quota_window import QuotaWindow, longest_pause
+from cfbilling.transport.quota_limit import QuotaLimit
+from cfbilling.transport.quota_reading import Answered
+from cfbilling.transport.quota_window import longest_pause
+from cfbilling.transport.waiting_line import Place, WaitingLine
 
 __all__ = ["Permit", "RateLimiter"]
 
 _SAME_PAUSE = 1.5
+_PAUSES_TOLD_EVERY = 30.0
 _MOST_LIMITS = 16
+# What to tell who may not wait for an answer that is under way: about so long it takes.
+_ANSWER = 1.0
+_LEAST_WAIT = 0.001
+# Of those who wait, so many may be waiting for a slot.
+_MOST_COMING = 8
 
 
 @attrs.define(eq=False)
@@ -33,12 +43,14 @@ class Permit:
     Attributes:
         epoch: The number of refusals before it was given.
         sent: The moment at which it was given.
+        answers: The number of answers before it was given.
         is_probe: Whether it goes ahead alone, and it is not known yet what comes of it.
         is_settled: Whether its answer was told.
     """
 
     epoch: int
     sent: float
+    answers: int = 0
     is_probe: bool = False
     is_settled: bool = False
 
@@ -48,9 +60,11 @@ class RateLimiter:
 
     Args:
         clock: The clock that waits.
-        on_pause: Told the seconds, whenever everything has to wait.
+        on_pause: Told the seconds, whenever everything has to wait. Waits that follow each other
+            closely are told together.
         assumed: The limit to assume until the service tells.
         retry: The policy whose back-off is kept after a refusal that names no time.
+        kept: Requests of each window that are left to others.
 
     Attributes:
         watchers: Told whether everything has to wait, when that changes.
@@ -62,22 +76,28 @@ class RateLimiter:
         on_pause: Callable[[float], None] = lambda _: None,
         assumed: QuotaPolicy = QuotaPolicy(),  # noqa: B008 - frozen
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        kept: int = 0,
     ) -> None:
         self._clock = clock
         self._on_pause = on_pause
         self._assumed = assumed
         self._retry = retry
-        self._windows = {"": QuotaWindow(assumed, clock.monotonic())}
+        self._kept = kept
+        self._limits = {"": QuotaLimit(assumed, kept, clock.monotonic())}
         self._is_told = False
         self._unanswered = 0
+        self._answers = 0
         self._epoch = 0
         self._refusals = 0
         self._locked_until = -math.inf
+        self._last_wait = _ANSWER
         self._probing = False
         self._probe: Permit | None = None
         self._is_paused = False
-        self._told_until = -math.inf
-        self._changed = asyncio.Event()
+        self._paused_until = self._told_at = -math.inf
+        self._untold = 0.0
+        self._line = WaitingLine()
+        self._coming = 0
         self.watchers: set[Callable[[bool], None]] = set()
 
     def __repr__(self) -> str:
@@ -93,18 +113,20 @@ class RateLimiter:
     def quota(self) -> Quota | None:
         """What is left of the tightest limit, less what is not answered yet.
 
-        ``None`` while the service has told nothing.
+        ``None`` while there was no answer.
         """
-        if not self._is_told:
-            return None
         now = self._pass_time()
-        name, window = min(self._windows.items(), key=lambda item: item[1].left)
-        ends = now if window.ends is None else window.ends
+        found = [(*limit.standing(now), name, limit) for name, limit in self._limits.items()]
+        remaining, reset, name, limit = min(found, key=lambda item: item[0])
+        if not self._is_told and limit.reading is None:
+            return None
+        is_locked = now < self._locked_until
         return Quota(
             name=name,
-            remaining=0 if now < self._locked_until else max(0, window.left - self._unanswered),
-            reset=max(0.0, max(ends, self._locked_until) - now),
-            policy=window.policy,
+            remaining=0 if is_locked else max(0, remaining - self._unanswered),
+            reset=max(0.0, reset, self._locked_until - now),
+            policy=limit.policy,
+            reading=limit.reading,
         )
 
     @property
@@ -115,12 +137,18 @@ class RateLimiter:
     @property
     def is_open(self) -> bool:
         """Whether a request may be sent now."""
-        now = self._pass_time()
+        return self._is_open(self._pass_time())
+
+    def _is_open(self, now: float) -> bool:
         if now < self._locked_until:
             return False
         if self._probing:
             return self._probe is None
-        return all(window.spare(self._unanswered) for window in self._windows.values())
+        unanswered = self._unanswered
+        for limit in self._limits.values():  # noqa: SIM110 - all() takes twice as long
+            if not limit.spare(now, unanswered):
+                return False
+        return True
 
     @property
     def closed_for(self) -> float:
@@ -129,7 +157,51 @@ class RateLimiter:
         locked = max(0.0, self._locked_until - now)
         if self._probing:
             return locked
-        return max(locked, *(window.closed_for(now) for window in self._windows.values()))
+        unanswered = self._unanswered
+        return max(locked, *(limit.closed_for(now, unanswered) for limit in self._limits.values()))
+
+    async def permit(self, slots: asyncio.Semaphore, budget: Budget) -> Permit:
+        """Wait for the leave to send a request, and then for a slot.
+
+        Args:
+            slots: The slots, which others may share.
+            budget: The request's budget for waiting. The wait for the leave is taken off it, but
+                not the wait for a slot.
+
+        Raises:
+            RateLimited: If the wait for the leave would be longer than that, at once.
+        """
+        if not self._line and not slots.locked() and (permit := self.enter()) is not None:
+            # It is free, so this does not wait.
+            await slots.acquire()
+            return permit
+        again = False
+        while True:
+            place = self._line.join(budget, again=again)
+            try:
+                while not (self._may_come(place) and self.is_open):
+                    # Nothing more than this: tens of thousands may wait here.
+                    if self._may_come(place):
+                        await self._watch(place)
+                    else:
+                        self._look(place)
+                        await place.called()
+            finally:
+                self._line.leave(place)
+            self._coming += 1
+            try:
+                await slots.acquire()
+            finally:
+                self._coming -= 1
+                self._line.call_first(_MOST_COMING - self._coming)
+            if (permit := self.enter()) is not None:
+                return permit
+            slots.release()
+            again = True
+
+    def _may_come(self, place: Place) -> bool:
+        # To let one come after the other would cost a turn of the loop for each.
+        return self._coming < _MOST_COMING and self._line.is_first(place)
 
     async def opened(self, budget: Budget) -> None:
         """Wait until a request may be sent; somebody else may still be faster.
@@ -140,29 +212,75 @@ class RateLimiter:
         Raises:
             RateLimited: If the wait would be longer than that, at once.
         """
-        while not self.is_open:
+        if not self.is_open:
+            place = self._line.join(budget, again=False)
+            try:
+                while not self._line.is_first(place):
+                    self._look(place)
+                    await place.called()
+                while not self.is_open:
+                    await self._watch(place)
+            finally:
+                self._line.leave(place)
+        self._resume()
+
+    def _look(self, place: Place) -> float:
+        """Return the seconds that all have to wait, if they are known; raise if they are too many.
+
+        Raises:
+            RateLimited: If they are more than the place's holder may wait.
+        """
+        seconds = 0.0
+        if not self.is_open:
             seconds = self.closed_for
-            if not budget.allows(seconds):
-                raise RateLimited("the quota is used up for too long", retry_after=seconds)
-            began = self._clock.monotonic()
+            self._check(self._line.left(place), seconds)
+        self._line.stay(place)
+        return seconds
+
+    def _check(self, left: float, seconds: float) -> None:
+        """Raise if a wait would be longer than what is left for it."""
+        if not seconds and left < _LEAST_WAIT:
+            now = self._clock.monotonic()
+            limits = self._limits.values()
+            reopens = max(limit.reopens_in(now, self._unanswered) for limit in limits)
+            # Until an answer shows that a lock-out is over, it may last as long again.
+            seconds = self._last_wait if self._probing else reopens or _ANSWER
+        if seconds > left:
+            raise RateLimited("the quota is used up for too long", retry_after=seconds)
+
+    async def _watch(self, place: Place) -> None:
+        """Wait, first in the line, until something may have changed."""
+        line, seconds = self._line, self._look(place)
+        line.dismiss(seconds or _LEAST_WAIT)
+        began = self._clock.monotonic()
+        least = 0.0
+        try:
             if seconds:
                 self._pause(seconds)
                 await self._clock.sleep(seconds)
+                least = seconds
             else:
-                # The answer to a request under way decides, and that has timeouts of its own.
-                self._changed.clear()
-                await self._changed.wait()
-            budget.spend(max(seconds, self._clock.monotonic() - began))
-        self._resume()
+                # The answer to a request under way decides. It comes from the network, so it is
+                # given up by the loop's own time, as there.
+                patience = line.shortest()
+                try:
+                    async with asyncio.timeout(patience):
+                        await place.called()
+                except TimeoutError:
+                    least = patience
+        finally:
+            line.waited += max(least, self._clock.monotonic() - began)
 
     def enter(self) -> Permit | None:
         """Return the leave to send a request, if one may be sent now."""
-        if not self.is_open:
+        now = self._pass_time()
+        if not self._is_open(now):
             return None
-        now = self._clock.monotonic()
-        for window in self._windows.values():
-            window.sent(now)
-        permit = Permit(self._epoch, now, is_probe=self._probing)
+        if self._is_paused:
+            self._resume()
+        for limit in self._limits.values():
+            limit.sent(now)
+        permit = Permit(self._epoch, now, self._answers, is_probe=self._probing)
         self._unanswered += 1
         if self._probing:
             self._probe = permit
@@ -177,37 +295,46 @@ class RateLimiter:
                 counted it all the same.
         """
         is_current = permit.epoch == self._epoch
+        is_refusal = signal is not None and signal.is_refusal
         now = self._pass_time()
         try:
             if not permit.is_settled:
                 permit.is_settled = True
+                if not is_refusal:
+                    self._answers += 1
+                    for limit in self._limits.values():
+                        limit.counted(now)
                 if is_current:
                     self._unanswered -= 1
                     self._learn(permit, signal, now)
             if permit.is_probe and is_current:
                 self._judge(permit, signal)
-            if signal is not None and signal.is_refusal:
+            if signal is not None and is_refusal:
                 self._lock_out(signal, now, is_current=is_current)
         finally:
-            self._changed.set()
+            self._line.call_first()
 
     def _learn(self, permit: Permit, signal: QuotaSignal | None, now: float) -> None:
         told = () if signal is None else signal.quotas
+        is_refusal = signal is not None and signal.is_refusal
         if told and not self._is_told:
             self._is_told = True
-            self._windows = {told[0].name: self._windows.pop("")}
+            self._limits = {told[0].name: self._limits.pop("")}
+        answered = Answered(permit.sent, now, permit.answers, self._answers, self._unanswered)
         for quota in told:
-            if quota.name in self._windows:
-                window = self._windows[quota.name]
-            elif len(self._windows) < _MOST_LIMITS:
-                window = self._windows[quota.name] = QuotaWindow(self._assumed, now)
+            if quota.name in self._limits:
+                limit = self._limits[quota.name]
+            elif len(self._limits) < _MOST_LIMITS:
+                limit = self._limits[quota.name] = QuotaLimit(self._assumed, self._kept, now)
             else:
                 continue
-            window.learn(quota, now, self._unanswered)
+            limit.learn(quota, answered, is_refusal=is_refusal)
+        if len(told) == 1 == len(self._limits):
+            return
         names = {quota.name for quota in told}
-        for name, window in self._windows.items():
+        for name, limit in self._limits.items():
             if name not in names:
-                window.uncounted(permit.sent)
+                limit.uncounted(permit.sent, now, is_answered=bool(signal) and not is_refusal)
 
     def _judge(self, permit: Permit, signal: QuotaSignal | None) -> None:
         """Take note of what came of the request that went ahead alone."""
@@ -223,32 +350,41 @@ class RateLimiter:
             self._probe = None
 
     def _lock_out(self, signal: QuotaSignal, now: float, *, is_current: bool) -> None:
-        longest = max(longest_pause(window.policy) for window in self._windows.values())
+        longest = max(longest_pause(limit.policy) for limit in self._limits.values())
         if not is_current:
             # It was sent before the refusal that counts: at most, it knows better for how long.
             if signal.wait and now < self._locked_until:
                 until = now + min(signal.wait, longest)
                 self._locked_until = max(self._locked_until, until)
+                self._line.call_all()
             return
-        for window in self._windows.values():
-            window.refused(self._unanswered)
+        for limit in self._limits.values():
+            limit.refused(self._unanswered, now)
         self._refusals += 1
         self._epoch += 1
         self._unanswered = 0
         self._probing, self._probe = True, None
         wait = signal.wait or self._retry.backoff(self._refusals)
-        self._locked_until = now + min(wait, longest)
-        self._pause(self._locked_until - now)
+        self._last_wait = min(wait, longest)
+        self._locked_until = now + self._last_wait
+        # Who cannot wait so long is to know at once.
+        self._line.call_all()
+        self._pause(self._last_wait)
 
     def _pause(self, seconds: float) -> None:
         if not self._is_paused:
             self._is_paused = True
             self._tell_watchers()
-        until = self._clock.monotonic() + seconds
-        if until > self._told_until + _SAME_PAUSE:
-            self._told_until = until
+        now = self._clock.monotonic()
+        more = now + seconds - max(now, self._paused_until)
+        if more <= 0:
+            return
+        self._paused_until = now + seconds
+        self._untold += more
+        if more > _SAME_PAUSE or now > self._told_at + _PAUSES_TOLD_EVERY:
+            told, self._untold, self._told_at = self._untold, 0.0, now
             # Last, since it is somebody else's.
-            self._on_pause(seconds)
+            self._on_pause(told)
 
     def _resume(self) -> None:
         if self._is_paused:
@@ -261,7 +397,7 @@ class RateLimiter:
 
     def _pass_time(self) -> float:
         now = self._clock.monotonic()
-        for window in self._windows.values():
-            if window.pass_time(now) and not self._probing:
+        for limit in self._limits.values():
+            if limit.pass_time(now) and not self._probing:
                 self._probing, self._probe = True, None
         return now

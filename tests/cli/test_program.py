@@ -43,6 +43,11 @@ def test_the_program_is_a_process() -> None:
         ("click", ["usage"], "cli", 1),
         ("rich", ["usage"], "cli", 1),
         ("pyarrow", ["usage", "a" * 32, "-o", "/nonexistent/x.parquet"], "arrow", 2),
+        ("pyarrow", ["sync", "/nonexistent/store", "a" * 32], "arrow", 2),
+        ("pyarrow", ["costs", "--from-sync", "/nonexistent/store"], "arrow", 2),
+        ("fsspec", ["sync", "memory://store", "a" * 32], "fsspec", 2),
+        ("fsspec", ["report", "--from-sync", "s3://store"], "s3", 2),
+        ("s3fs", ["sync", "s3://store", "a" * 32], "s3", 2),
         ("pygal", ["report", "a" * 32, "--html", "/nonexistent/x.html"], "report", 2),
     ],
 )

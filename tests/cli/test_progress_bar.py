@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from cfbilling.cli.progress_bar import ProgressBar, Verbosity
-from cfbilling.events import QuotaPaused
+from cfbilling.events import ChunkDone, QuotaPaused
 from cfbilling.sandbox import Fault
 from tests.cli.shell import Shell, on_terminal
 from tests.cli.wire import MONTH
@@ -53,6 +53,16 @@ def test_a_pause_for_the_quota_is_counted_down(waits: Waits) -> None:
     assert "paused for the quota, 0:05 left" in shown.getvalue()
     waits.now += 5
     assert "paused" not in bar.line()
+
+
+def test_the_list_of_accounts_is_no_part_of_the_job(waits: Waits) -> None:
+    """What lists the accounts counts neither as a chunk nor as records."""
+    bar = ProgressBar(Verbosity(), None, lambda _: None, waits.clock)
+    facts = {"scope_id": None, "chunk": None, "records": 7, "outside": 0, "longest_slice": 0.0}
+    bar(ChunkDone(endpoint="accounts", **facts))  # type: ignore[arg-type]  # each of its type
+    assert (0, 0) == (bar.progress.chunks, bar.progress.records)
+    bar(ChunkDone(endpoint="usage", **facts))  # type: ignore[arg-type]  # each of its type
+    assert (1, 7) == (bar.progress.chunks, bar.progress.records)
 
 
 def test_quiet_is_quiet(shell: Shell, account: str, tmp_path: Path) -> None:

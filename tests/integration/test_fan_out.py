@@ -7,12 +7,14 @@ import pickle
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
+from enum import Enum
 from itertools import count
 from typing import Any
 
 import pytest
 
 from cfbilling import (
+    Account,
     AccountFailure,
     ApiToken,
     BillingClient,
@@ -23,6 +25,7 @@ from cfbilling import (
     NotFound,
     PermissionDenied,
     ServerError,
+    plan,
 )
 from cfbilling.events import AccountDone, AccountFailed, Event
 from cfbilling.sandbox import Fault, Sandbox
@@ -204,6 +207,24 @@ async def test_a_bad_id_is_a_failure_of_that_account(client_for: ClientMaker) ->
         assert {*sandbox.account_ids} == {request.scope_id for request in sandbox.requests}
 
 
+async def test_texts_of_any_kind_are_plain_ids(client_for: ClientMaker) -> None:
+    """Ids, names of endpoints and of credentials may be constants; what comes of them is plain."""
+    async with Sandbox(accounts=1, records_per_day=1) as sandbox:
+        texts = {"ACCOUNT": sandbox.account_ids[0], "ENDPOINT": "usage", "NAME": "emea"}
+        make: Any = Enum
+        given = make("Text", texts, type=str)
+        token = ApiToken(sandbox.api_token)
+        async with client_for(sandbox, credentials={None: token, given.NAME: token}) as client:
+            for accounts in ([given.ACCOUNT], {given.ACCOUNT: token}, [Account(id=given.ACCOUNT)]):
+                stream = client.fan_out(accounts, START, END, endpoint=given.ENDPOINT)
+                keys = {key async for key, _ in stream}
+                assert {str} == set(map(type, keys))
+                assert set(sandbox.account_ids) == keys
+            for name in (given.NAME, "emea"):
+                (unit,) = plan({given.ACCOUNT: name}, START, date(2025, 2, 1), endpoint="usage")
+                assert await client.fetch(unit).collect()
+
+
 async def test_bad_credentials_are_a_failure_of_that_account(client_for: ClientMaker) -> None:
     """Whatever stands for an account's credentials, nothing else is used in its place."""
     async with Sandbox(accounts=6) as sandbox, client_for(sandbox) as client:
@@ -231,6 +252,7 @@ async def test_bad_credentials_are_a_failure_of_that_account(client_for: ClientM
         ({"metric": "x", "endpoint": "paygo_usage"}, "metric"),
         ({"start": "2025-01-01", "end": "2024-01-01"}, "start"),
         ({"accounts": "a" * 32}, "accounts"),
+        ({"accounts": b"a" * 32}, "accounts"),
         ({"accounts": None}, "accounts"),
     ],
 )

@@ -204,6 +204,7 @@ async def test_only_what_is_gone_is_pruned(tmp_path: Path) -> None:
         assert left == objects(tmp_path).keys()
         with pytest.raises(ConfigurationError, match="units"):
             await store.prune([])
+        assert [[kept], [gone]] == [await store.scopes(each[0]) for each in (both, other)]
         places = await store.partitions(both[0])
         assert [(kept, "2026-01"), (kept, "2026-02")] == [(p.scope_id, p.month) for p in places]
 
@@ -269,6 +270,19 @@ async def test_what_cannot_be_synced_is_told(tmp_path: Path) -> None:
         assert [] == sandbox.requests
 
 
+async def test_what_is_due_cannot_be_known_without_the_store(tmp_path: Path) -> None:
+    """A store that cannot be read, and a unit that is no month, are plain errors of ours."""
+    settled = list(plan(["a" * 32], "2025-01-01", "2025-03-01"))
+    part = WorkUnit(
+        endpoint="costs", scope_id="a" * 32, start=date(2025, 1, 2), end=date(2025, 2, 1)
+    )
+    client = BillingClient(ApiToken("a"), clock=Clock(now=lambda: Days().now))
+    with pytest.raises(StoreError, match="cannot read"):
+        _ = [unit async for unit in due(client, settled, Store("/dev/null/store"))]
+    with pytest.raises(ConfigurationError, match="one whole month"):
+        _ = [unit async for unit in due(client, [part], Store(tmp_path))]
+
+
 async def test_secrets_of_a_store_stay_where_they_are(tmp_path: Path) -> None:
     """Options of a store are in no ``repr`` and in no pickle."""
     store = Store("memory://store", format="ndjson", secret="hush")
@@ -290,5 +304,7 @@ async def test_any_url_of_fsspec_is_a_store() -> None:
         assert all([await same(client, unit, store) for unit in units])
         assert isinstance((await store.read(units[0]).collect())[0], FocusRecord)
         assert 4 == len(await store.partitions(units[0]))
+        assert sorted(sandbox.account_ids) == await store.scopes(units[0])
+        assert [] == await Store("memory://elsewhere").scopes(units[0])
         assert 2 == len(await store.prune(units[:2]))
         assert 2 == len(await store.partitions(units[0]))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import date, timedelta
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +19,9 @@ from cfbilling import (
     GroupBy,
     InvalidRequest,
     UsageFilter,
+    WorkUnit,
 )
+from cfbilling.jobs import UnitEndpoint
 from cfbilling.sandbox import Fault, Sandbox
 from cfbilling.sandbox.data.product_families import family_id
 from tests.conftest import ClientMaker
@@ -195,6 +198,41 @@ async def test_what_cannot_be_right_names_its_argument(
             client.usage(sandbox.account_ids[0], START, END, **arguments)
         with pytest.raises(ConfigurationError, match=name):
             client.fan_out(sandbox.account_ids, START, END, **arguments)
+        assert not sandbox.requests
+
+
+async def test_a_fan_out_takes_what_a_unit_takes(client_for: ClientMaker) -> None:
+    """What an endpoint does not take is refused by name, by either of them."""
+    given: dict[str, Any] = {
+        "metric": "r2",
+        "cost": True,
+        "filter_by": UsageFilter(metric_ids=["r2"]),
+        "group_by": [GroupBy.tag("team")],
+        "source": "v1",
+    }
+    taken = {
+        "usage": set(given) - {"source"},
+        "organization_usage": {"metric"},
+        "costs": {"source"},
+    }
+    async with Sandbox(accounts=1) as sandbox, client_for(sandbox) as client:
+        fan_out: Any = client.fan_out
+        for endpoint in get_args(UnitEndpoint):
+            for name, value in given.items():
+                facts = {"endpoint": endpoint, "start": START, "end": END, name: value}
+                for make in (
+                    partial(fan_out, sandbox.account_ids, **facts),
+                    partial(WorkUnit, scope_id=sandbox.account_ids[0], **facts),
+                ):
+                    if name in taken.get(endpoint, ()):
+                        make()
+                    else:
+                        with pytest.raises(ConfigurationError, match=f"{endpoint} takes no {name}"):
+                            make()
+            with pytest.raises(ConfigurationError, match="source must be"):
+                fan_out(sandbox.account_ids, endpoint=endpoint, source="v3")
+            with pytest.raises(ConfigurationError, match="cost must be"):
+                fan_out(sandbox.account_ids, endpoint=endpoint, cost="yes")
         assert not sandbox.requests
 
 

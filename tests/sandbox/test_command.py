@@ -76,3 +76,11 @@ def test_the_command_knows_the_settings_of_version_1() -> None:
         1,
     )
     assert (options.kind, options.old_names) == ("self_serve", False)
+
+
+def test_the_command_knows_the_readings_of_the_quota() -> None:
+    """How the quota is counted, told and enforced can be set from the command line."""
+    given = ["--quota-kind", "bucket", "--lockout", "five_minutes", "--no-quota-retry-after"]
+    options = parser().parse_args(given)
+    told = options.quota_kind, options.lockout, options.quota_retry_after
+    assert told == ("bucket", "five_minutes", False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from enum import Enum
 
 import pytest
 
@@ -18,7 +19,7 @@ RIGHT: list[tuple[Callable[[], UsageFilter], dict[str, object]]] = [
     ),
     (
         lambda: UsageFilter(metric_ids=map(str, range(20))),
-        {"BillableMetricIds": [str(n) for n in range(20)]},
+        {"BillableMetricIds": sorted(str(n) for n in range(20))},
     ),
     (lambda: UsageFilter(product_family_ids=UUIDS[:10]), {"ProductFamilyIds": UUIDS[:10]}),
     (
@@ -67,6 +68,8 @@ def test_what_is_within_the_limits_is_sent(
     assert wire == filters.to_wire()
     copied = pickle.loads(pickle.dumps(filters))  # noqa: S301 - our own bytes
     assert (filters, wire) == (copied, copied.to_wire())
+    with pytest.raises(TypeError):
+        copied.tags["k"] = ()
 
 
 @pytest.mark.parametrize(("make", "said"), WRONG)
@@ -74,6 +77,21 @@ def test_what_is_beyond_them_is_refused(make: Callable[[], object], said: str) -
     """The error names the argument."""
     with pytest.raises(ConfigurationError, match=said):
         make()
+
+
+def test_the_order_of_a_filter_means_nothing() -> None:
+    """Two filters of the same texts are the same filter, whatever kind of texts those are."""
+
+    class Name(str, Enum):  # noqa: UP042 - as other programs have them
+        A = "a"
+        B = "b"
+
+    given = UsageFilter(metric_ids=[Name.B, "a"], product_family_ids=UUIDS[1::-1])
+    assert UsageFilter(metric_ids=["a", "b"], product_family_ids=UUIDS[:2]) == given
+    assert [str] * 2 == list(map(type, given.metric_ids))
+    assert UsageFilter(tags={"a": ["1", "2"]}) == UsageFilter(tags={Name.A: ["2", "1"]})
+    assert GroupBy.tag("a") == GroupBy.tag(Name.A)
+    assert str is type(GroupBy.tag(Name.A).key)
 
 
 def test_a_grouping_is_a_tag_or_a_dimension() -> None:

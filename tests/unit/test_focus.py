@@ -92,6 +92,29 @@ def test_all_that_a_record_tells_is_kept() -> None:
     assert {"New": 1} == row.extra
 
 
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [
+        ("2025-02-28T23:59:59Z", "2025-03-01T00:00:00Z"),
+        ("2025-02-28T23:59:59.999999Z", "2025-03-01T00:00:00Z"),
+        ("2025-03-01T00:00:00Z", "2025-03-01T00:00:00Z"),
+        ("2025-02-28T18:59:59-05:00", "2025-03-01T00:00:00Z"),
+        ("2025-03-01T05:29:59+05:30", "2025-03-01T00:00:00Z"),
+        ("2025-02-28T19:00:00-05:00", "2025-03-01T00:00:00Z"),
+        # The end of an hour of UTC is the end of no day.
+        ("2025-02-28T23:59:59-05:00", "2025-02-28T23:59:59-05:00"),
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+        ("9999-12-31T23:59:59-05:00", "9999-12-31T23:59:59-05:00"),
+        ("0001-01-01T00:00:00+05:00", "0001-01-01T00:00:00+05:00"),
+    ],
+)
+def test_a_charge_period_ends_with_a_day_of_utc(end: str, expected: str) -> None:
+    """The last second of a day of UTC is its end, whatever offset it is written with."""
+    record = BillableUsageRecord(charge_period_end=datetime.fromisoformat(end))
+    (row,) = focus_rows()([record], None)
+    assert datetime.fromisoformat(expected) == row.charge_period_end
+
+
 def test_the_product_stands_for_the_service() -> None:
     """Version 2 names products, and knows no billing period that it does not send."""
     record = UsageRecord(

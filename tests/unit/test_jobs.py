@@ -7,6 +7,7 @@ import pickle
 import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
+from enum import Enum
 from itertools import islice
 from typing import Any, cast
 
@@ -58,7 +59,10 @@ def test_a_unit_survives_json_and_pickle(unit: WorkUnit) -> None:
     """Whatever carries it, it is the same unit with the same id."""
     through_json = WorkUnit.from_dict(json.loads(json.dumps(unit.to_dict())))
     pickled = pickle.loads(pickle.dumps(unit))  # noqa: S301 - our own bytes
-    assert unit == pickled
+    assert unit == through_json == pickled
+    assert hash(unit) == hash(through_json) == hash(pickled)
+    asked = [u.request(date(2026, 1, 1)) for u in (unit, through_json, pickled)]
+    assert 1 == len({(r.endpoint, r.body) for r in asked if r is not None})
     assert unit.id == through_json.id == pickled.id
     assert unit.to_dict() == through_json.to_dict()
     assert re.fullmatch(r"[A-Za-z0-9_/-]{1,140}", unit.id)
@@ -93,6 +97,7 @@ WRONG: list[tuple[object, str]] = [
     ({}, "version"),
     (TOLD | {"version": 2}, "version"),
     (TOLD | {"version": True}, "version"),
+    (TOLD | {"version": 1.0}, "version"),
     ({k: v for k, v in TOLD.items() if k != "scope_id"}, "scope_id"),
     (TOLD | {"token": "secret"}, "token"),
     (TOLD | {"endpoint": "billing_profile"}, "endpoint"),
@@ -157,6 +162,49 @@ def test_accounts_may_have_ids_and_names_of_credentials() -> None:
     assert [("emea", "usage"), (None, "usage")] == [(u.credential, u.endpoint) for u in by_name]
 
 
+class Text(str, Enum):  # noqa: UP042 - as other programs have them
+    """Texts that are more than that, as the constants of a program are."""
+
+    ACCOUNT = ID
+    ENDPOINT = "costs"
+    SOURCE = "v1"
+    NAME = "emea"
+
+
+def test_a_unit_is_of_plain_texts() -> None:
+    """Whatever kind of text it is made of, it is the same unit, after JSON too."""
+    facts: dict[str, Any] = {"start": date(2025, 1, 1), "end": date(2025, 2, 1)}
+    given = cast("Any", Text)
+    unit = WorkUnit(
+        endpoint=given.ENDPOINT,
+        scope_id=given.ACCOUNT,
+        source=given.SOURCE,
+        credential=given.NAME,
+        **facts,
+    )
+    plain = WorkUnit(endpoint="costs", scope_id=ID, source="v1", credential="emea", **facts)
+    assert (plain, plain.id, hash(plain)) == (unit, unit.id, hash(unit))
+    assert plain == WorkUnit.from_dict(json.loads(json.dumps(unit.to_dict())))
+    assert [plain.scope_id] == [
+        u.scope_id for u in plan([Text.ACCOUNT], "2025-01-01", "2025-02-01", source="v1")
+    ]
+
+
+def test_an_id_that_cannot_be_read_is_named() -> None:
+    """What an account's own code raises is the cause of an error of ours."""
+
+    class Broken:
+        @property
+        def id(self) -> str:
+            raise RuntimeError("broken")
+
+    units = plan([ID, Broken()], "2025-01-01", "2025-02-01")
+    assert next(units).scope_id == ID
+    with pytest.raises(ConfigurationError, match="accounts") as caught:
+        next(units)
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
 async def _async_ids() -> Any:
     yield ID
 
@@ -165,6 +213,7 @@ async def _async_ids() -> Any:
     ("make", "named"),
     [
         (lambda: plan(ID, "2025-01-01", "2025-02-01"), "accounts"),
+        (lambda: plan(b"a" * 32, "2025-01-01", "2025-02-01"), "accounts"),
         (lambda: plan(7, "2025-01-01", "2025-02-01"), "accounts"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: plan(cast("Any", _async_ids()), "2025-01-01", "2025-02-01"), "async"),
         (lambda: plan([ID], "2025-02-01", "2025-01-01"), "start"),

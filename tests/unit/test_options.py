@@ -113,3 +113,8 @@ def test_a_wait_beyond_a_float_is_refused() -> None:
     """A whole number that no float holds is refused like any other endless wait."""
     with pytest.raises(ConfigurationError, match="budget"):
         RetryPolicy(budget=10**400)
+
+
+def test_who_never_waits_has_one_attempt_and_no_budget() -> None:
+    """The policy of a job that must not sleep is an ordinary one, of its own class."""
+    assert RetryPolicy.never_wait() == RetryPolicy(attempts=1, budget=0)

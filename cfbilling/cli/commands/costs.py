@@ -15,10 +15,12 @@ from cfbilling.cli.options import (
     format_options,
     query_from,
     range_options,
+    source_option,
     verbosity_options,
 )
 from cfbilling.cli.process import run
-from cfbilling.cli.query import Source
+from cfbilling.cli.query import Question, Source
+from cfbilling.cli.stored_options import stored_costs_from, stored_options
 
 __all__ = ["costs"]
 
@@ -26,14 +28,8 @@ __all__ = ["costs"]
 @click.command(short_help="What usage cost, of any account, as FOCUS rows.")
 @accounts_argument
 @range_options
-@click.option(
-    "--source",
-    type=click.Choice(["auto", "v2", "v1"]),
-    default="auto",
-    show_default=True,
-    help="v2: the cost query of contracts. v1: the billable usage of self-serve accounts. auto: "
-    "for each account the first of them that lets it in.",
-)
+@source_option
+@stored_options
 @format_options()
 @connection_options
 @verbosity_options
@@ -47,8 +43,13 @@ def costs(account: tuple[str, ...], *, source: Source, **given: Any) -> None:
     Example, with what 'cfbilling sandbox' prints set in your shell:
       cfbilling costs $CLOUDFLARE_ACCOUNT_ID --month 2025-01 -o january.csv
     """  # noqa: D301 - click's mark for text that is not to be wrapped
-    run(
-        lambda: run_export(
-            export_from(given, attrs.evolve(query_from(given, "costs", account), source=source))
-        )
-    )
+
+    async def write() -> int:
+        question: Question
+        if given["from_sync"] is not None:
+            question = await stored_costs_from(given, account, source)
+        else:
+            question = attrs.evolve(query_from(given, "costs", account), source=source)
+        return await run_export(export_from(given, question))
+
+    run(write)

@@ -22,10 +22,12 @@ from cfbilling.cli.options import (
 from cfbilling.cli.plain_text import plain_console
 from cfbilling.cli.process import run
 from cfbilling.cli.progress_bar import progress_shown
+from cfbilling.cli.query import CostQuestion
 from cfbilling.cli.report.answer import add_up
 from cfbilling.cli.report.facts import report_of
 from cfbilling.cli.report.terminal import cost_table, exact_totals
 from cfbilling.cli.report.totals import DIMENSIONS, Dimension, Row, Totals
+from cfbilling.cli.stored_options import stored_costs_from, stored_options
 
 __all__ = ["report"]
 
@@ -51,6 +53,7 @@ __all__ = ["report"]
 )
 @click.option("--html", metavar="FILE", help="Write a page that needs no network to be viewed.")
 @click.option("--svg", metavar="FILE", help="Write the daily chart alone.")
+@stored_options
 @connection_options
 @verbosity_options
 def report(
@@ -73,27 +76,33 @@ def report(
     """  # noqa: D301 - click's mark for text that is not to be wrapped
 
     async def add_up_and_show() -> int:
-        query = query_from(given, "costs", account)
         connection, verbosity = connection_from(given), verbosity_from(given)
         if html or svg:
             # Before anything is asked.
             _require_charts()
+        question = await _question(given, account)
         totals = Totals(by)
-        accounts = query.accounts
+        accounts = question.accounts
         async with progress_shown(verbosity, accounts.count) as bar:
-            failures = await add_up(query, connection, bar, [totals], metric)
+            failures = await add_up(question, connection, bar, [totals], metric)
             asked = accounts.asked(bar.accounts_ended)
         if len(failures) < asked:
             rows = totals.rows(top)
-            _show(f"Cost by {by}, {query.days}", totals, rows)
+            _show(f"Cost by {by}, {question.days}", totals, rows)
             if html or svg:
                 from cfbilling.cli.report.files import write_files  # noqa: PLC0415 - needs the extra
 
-                facts = report_of(query, asked, totals, rows, failures)
+                facts = report_of(question, asked, totals, rows, failures)
                 await write_files(html, svg, facts, totals.daily)
         return exit_code_of_all(asked, [failure.error for failure in failures])
 
     run(add_up_and_show)
+
+
+async def _question(given: dict[str, Any], ids: Sequence[str]) -> CostQuestion:
+    if given["from_sync"] is not None:
+        return await stored_costs_from(given, ids)
+    return query_from(given, "costs", ids)
 
 
 def _require_charts() -> None:

@@ -17,6 +17,7 @@ from cfbilling.cli.options import (
     metric_option,
     query_from,
     range_options,
+    selection_options,
     verbosity_options,
 )
 from cfbilling.cli.process import run
@@ -29,24 +30,7 @@ __all__ = ["usage"]
 @accounts_argument
 @range_options
 @metric_option
-@click.option("--cost", is_flag=True, help="With costs and prices, which usage alone has not.")
-@click.option(
-    "--filter",
-    "filters",
-    multiple=True,
-    metavar="F",
-    help="Only usage of a metric (metric=ID), a product family (family=UUID) or a tag "
-    "(tag:KEY=VALUE; without VALUE, a tag that has none). Repeatable: of metrics, of families and "
-    "of the values of one tag any will do; metrics, families and each tag all have to hold.",
-)
-@click.option(
-    "--group-by",
-    "groups",
-    multiple=True,
-    metavar="G",
-    help="Split each record by tag:KEY or by dimension:KEY, such as account_id, zone_id or region; "
-    "at most twice.",
-)
+@selection_options
 @format_options()
 @connection_options
 @verbosity_options

@@ -23,7 +23,7 @@ class ParquetFormat:
     Args:
         record_type: The class of the records.
         with_account: Whether the account's id is the first column, for records without one.
-        scale: Digits after the point of every number; None for 26 in amounts and prices, 22 in
+        scale: Digits after the point of every number; None for 28 in amounts and prices, 22 in
             quantities.
     """
 

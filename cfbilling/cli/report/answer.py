@@ -8,7 +8,7 @@ from contextlib import aclosing
 from cfbilling import AccountFailure, FocusRecord
 from cfbilling.cli.connection import Connection
 from cfbilling.cli.errors import print_error
-from cfbilling.cli.query import Query
+from cfbilling.cli.query import Question
 from cfbilling.cli.report.totals import Totals, metric_of
 from cfbilling.events import Observer
 
@@ -16,7 +16,7 @@ __all__ = ["add_up"]
 
 
 async def add_up(
-    query: Query,
+    question: Question,
     connection: Connection,
     observer: Observer,
     every: Collection[Totals],
@@ -25,7 +25,7 @@ async def add_up(
     """Add each record of the answer to *every* totals, and return the accounts that failed.
 
     Args:
-        query: The query, for costs.
+        question: The question, for costs.
         connection: The way to the service.
         observer: What is told of each event.
         every: The totals.
@@ -36,7 +36,7 @@ async def add_up(
         CommandError: If amounts cannot be added exactly.
     """
     failures: list[AccountFailure] = []
-    async with aclosing(query.batches(connection, observer)) as batches:
+    async with aclosing(question.batches(connection, observer)) as batches:
         async for batch in batches:
             if isinstance(batch, AccountFailure):
                 failures.append(batch)

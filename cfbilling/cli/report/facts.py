@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import attrs
 
 from cfbilling import AccountFailure
-from cfbilling.cli.query import Query
+from cfbilling.cli.query import CostQuestion
 from cfbilling.cli.report.totals import Row, Totals
 
 __all__ = ["Report", "report_of"]
@@ -37,16 +37,16 @@ class Report:
 
 
 def report_of(
-    query: Query,
+    question: CostQuestion,
     asked: int,
     totals: Totals,
     rows: Sequence[Row],
     failures: Sequence[AccountFailure],
 ) -> Report:
-    """Return the report on the answer to a query about so many accounts."""
-    ids, total = query.accounts.ids, totals.total
+    """Return the report on the answer to a question about so many accounts."""
+    ids, total = question.accounts.ids, totals.total
     scope = f"account {ids[0]}" if len(ids) == 1 else f"{asked} accounts"
-    facts = [str(query.days), scope, f"{total.records:,} records"]
+    facts = [str(question.days), scope, f"{total.records:,} records"]
     if totals.unpriced:
         facts.append(f"{totals.unpriced:,} of them without a cost")
     return Report(

@@ -1,31 +1,30 @@
-"""Rate limits: so many requests in a window, and nothing after that until it ends."""
+"""Rate limits: so many requests in a window, a lock-out after that, and what is told of it."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import ceil, inf
+from typing import Literal
 
-from attrs import define, field, frozen, validators
+from attrs import frozen
 
-__all__ = ["Allowance", "Limit", "RateLimits"]
+from cfbilling.sandbox.rules.quota_counters import (
+    BucketCounter,
+    Counter,
+    Limit,
+    WindowCounter,
+)
 
-# Sums of binary floats are not exact, and 300.00000000000006 seconds are no 301.
+__all__ = ["Allowance", "Limit", "Lockout", "QuotaKind", "RateLimits"]
+
+QuotaKind = Literal["window", "bucket", "no_header", "silent"]
+Lockout = Literal["window", "five_minutes"]
+
+_COUNTERS: Mapping[QuotaKind, Callable[[Limit], Counter]] = {
+    "window": WindowCounter,
+    "bucket": BucketCounter,
+    "no_header": WindowCounter,
+    "silent": WindowCounter,
+}
 _ROUNDING = 1e-6
-# What else a quoted string may hold would have to be escaped.
-_PLAIN_TEXT = r"[ !#-\[\]-~]+"
-
-
-@frozen
-class Limit:
-    """A number of requests that each credential has in a window of time.
-
-    Attributes:
-        name: Name in the header fields.
-        quota: Requests in a window.
-        window: Seconds of a window.
-    """
-
-    name: str = field(validator=validators.matches_re(_PLAIN_TEXT))
-    quota: int
-    window: float
 
 
 @frozen
@@ -43,50 +42,47 @@ class Allowance:
     retry_after: int | None
 
 
-@define
-class _Window:
-    limit: Limit
-    ends: float = -inf
-    used: int = 0
-
-    @property
-    def remaining(self) -> int:
-        return self.limit.quota - self.used
-
-    def renew(self, now: float) -> None:
-        if now >= self.ends:
-            self.ends = now + self.limit.window
-            self.used = 0
-
-    def reset(self, now: float) -> int:
-        return max(1, ceil(self.ends - now - _ROUNDING))
-
-
 class RateLimits:
-    """Counts the requests of each credential in windows that start with its first request.
+    """Counts the requests of each credential, in windows or in buckets.
 
     Args:
         limits: Every limit; a request must be within all of them.
         monotonic: Function that returns the current monotonic time.
         separate_lines: Whether each limit is told in header lines of its own.
+        kind: How a limit is counted and told.
+        lockout: Whether a refusal ends as soon as a request is possible, or a whole window after
+            it; until then, every request is refused.
+        tells_wait: Whether a refusal has ``Retry-After``.
     """
 
     def __init__(
-        self, limits: Sequence[Limit], monotonic: Callable[[], float], *, separate_lines: bool
+        self,
+        limits: Sequence[Limit],
+        monotonic: Callable[[], float],
+        *,
+        separate_lines: bool,
+        kind: QuotaKind = "window",
+        lockout: Lockout = "window",
+        tells_wait: bool = True,
     ) -> None:
         self._limits = tuple(limits)
         self._monotonic = monotonic
         self._separate_lines = separate_lines
-        self._windows: dict[str | None, list[_Window]] = {}
+        self._kind: QuotaKind = kind
+        self._lockout: Lockout = lockout
+        self._tells_wait = tells_wait
+        self._counters: dict[str | None, list[Counter]] = {}
         self._lock_outs: dict[str | None, int | None] = {}
+        self._refused_until: dict[str | None, float] = {}
 
     def lock_out(self, credential: str, retry_after: int | None) -> None:
         """Refuse every request of a credential, asking it to wait for so many seconds."""
         self._lock_outs[credential] = retry_after
 
     def release(self, credential: str) -> None:
-        """End the lock-out of a credential."""
+        """End the lock-out of a credential, whatever it came from."""
         self._lock_outs.pop(credential, None)
+        self._refused_until.pop(credential, None)
 
     def spend(self, credential: str | None, requests: int = 1) -> Allowance:
         """Count *requests* of a credential; those of nobody are not counted.
@@ -94,32 +90,52 @@ class RateLimits:
         What comes during a lock-out is counted nowhere, so that it does not make it longer.
         """
         now = self._monotonic()
-        windows = self._current(credential, now)
+        counters = self._current(credential, now)
         if credential in self._lock_outs:
             seconds = self._lock_outs[credential]
-            headers = () if seconds is None else tuple(self._headers(windows, now))
+            headers = () if seconds is None else tuple(self._headers(counters, now))
             return Allowance(headers, locked_out=True, retry_after=seconds)
-        admitted = min([requests, *(window.remaining for window in windows)])
-        used_up = [window.reset(now) for window in windows if not window.remaining]
-        if credential is not None:
-            for window in windows:
-                window.used += admitted
+        wait = self._wait(credential, counters, now)
+        if wait is None and credential is not None:
+            admitted = min([requests, *(counter.remaining for counter in counters)])
+            for counter in counters:
+                counter.take(admitted)
         return Allowance(
-            headers=tuple(self._headers(windows, now)),
-            locked_out=bool(used_up),
-            retry_after=max(used_up, default=None),
+            headers=tuple(self._headers(counters, now)),
+            locked_out=wait is not None,
+            retry_after=wait if self._tells_wait else None,
         )
 
-    def _current(self, credential: str | None, now: float) -> list[_Window]:
-        windows = self._windows.get(credential) or [_Window(limit) for limit in self._limits]
-        if credential is not None:
-            self._windows[credential] = windows
-        for window in windows:
-            window.renew(now)
-        return windows
+    def _wait(self, credential: str | None, counters: Iterable[Counter], now: float) -> int | None:
+        """Whole seconds for which nothing is let through, or None if something is."""
+        left = self._refused_until.get(credential, -inf) - now
+        if left > _ROUNDING:
+            return ceil(left - _ROUNDING)
+        used_up = [counter for counter in counters if not counter.remaining]
+        if used_up and self._lockout == "five_minutes":
+            window = max(counter.limit.window for counter in used_up)
+            self._refused_until[credential] = now + window
+            return max(1, ceil(window))
+        return max((counter.wait(now) for counter in used_up), default=None)
 
-    def _headers(self, windows: Iterable[_Window], now: float) -> Iterator[tuple[str, str]]:
-        standings = [(w.limit, f"r={w.remaining};t={w.reset(now)}") for w in windows]
+    def _current(self, credential: str | None, now: float) -> list[Counter]:
+        make = _COUNTERS[self._kind]
+        counters = self._counters.get(credential) or [make(limit) for limit in self._limits]
+        if credential is not None:
+            self._counters[credential] = counters
+        for counter in counters:
+            counter.renew(now)
+        return counters
+
+    def _standing(self, counter: Counter, now: float) -> str:
+        if self._kind == "silent":
+            return f"r={counter.limit.quota - 1};t=1"
+        return f"r={counter.remaining};t={counter.reset(now)}"
+
+    def _headers(self, counters: Iterable[Counter], now: float) -> Iterator[tuple[str, str]]:
+        if self._kind == "no_header":
+            return
+        standings = [(each.limit, self._standing(each, now)) for each in counters]
         policies = [(limit, f"q={limit.quota};w={ceil(limit.window)}") for limit in self._limits]
         for name, told in (("Ratelimit", standings), ("Ratelimit-Policy", policies)):
             items = [f'"{limit.name}";{text}' for limit, text in told]

@@ -51,7 +51,7 @@ def test_parquet_is_what_the_service_sends(shell: Shell, account: str, tmp_path:
     ]
     assert truth == found
     assert [*UsageRecord.wire_names.values(), "extra"] == table.column_names
-    assert pa.decimal128(38, 26) == table.schema.field("BilledCost").type
+    assert pa.decimal128(38, 28) == table.schema.field("BilledCost").type
     assert pa.timestamp("us", tz="UTC") == table.schema.field("ChargePeriodStart").type
 
 

@@ -1,8 +1,10 @@
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 
 from cfbilling.sandbox import Clock, Fault, Limit, Sandbox
+from cfbilling.sandbox.rules.rate_limits import Lockout, QuotaKind
 from tests.sandbox.conftest import Fetch, Raw
 
 
@@ -216,3 +218,96 @@ async def test_retry_after_may_be_a_date_of_a_skewed_clock(
         sandbox.faults.add(Fault(status=503, retry_after=300), Fault(retry_after="soon"))
         assert (await fetch(sandbox, path))[1]["Retry-After"] == moment
         assert (await fetch(sandbox, path))[1]["Retry-After"] == "soon"
+
+
+async def test_a_bucket_refills_steadily(fetch: Fetch) -> None:
+    """A bucket is full at first, gives one request back after each share of the window."""
+    watch = Stopwatch()
+    async with Sandbox(quota=4, window=60, quota_kind="bucket", clock=watch.clock()) as sandbox:
+        path = f"/accounts/{sandbox.account_ids[0]}/billing/profile"
+        told = []
+        for _ in range(4):
+            status, headers, _ = await fetch(sandbox, path)
+            told.append((status, headers["Ratelimit"]))
+        expected = [(3, 15), (2, 30), (1, 45), (0, 60)]
+        assert told == [(200, f'"default";r={r};t={t}') for r, t in expected]
+        watch.seconds += 10
+        status, headers, _ = await fetch(sandbox, path)
+        assert (status, headers["Retry-After"]) == (429, "5")
+        assert headers["Ratelimit"] == '"default";r=0;t=60'
+        watch.seconds += 5
+        assert (await fetch(sandbox, path))[0] == 200
+        watch.seconds += 3600
+        assert (await fetch(sandbox, path))[1]["Ratelimit"] == '"default";r=3;t=15'
+
+
+async def test_another_consumer_takes_from_the_bucket(fetch: Fetch) -> None:
+    """What another process uses is gone until it is refilled."""
+    watch = Stopwatch()
+    async with Sandbox(quota=10, window=60, quota_kind="bucket", clock=watch.clock()) as sandbox:
+        path = f"/accounts/{sandbox.account_ids[0]}/billing/profile"
+        sandbox.consume(7)
+        assert (await fetch(sandbox, path))[1]["Ratelimit"] == '"default";r=2;t=48'
+        sandbox.consume(5)
+        assert (await fetch(sandbox, path))[0] == 429
+
+
+@pytest.mark.parametrize("tells", [True, False])
+async def test_a_window_may_be_told_by_no_header(fetch: Fetch, *, tells: bool) -> None:
+    """The quota is enforced all the same; whether a refusal says for how long can be chosen."""
+    watch = Stopwatch()
+    async with Sandbox(
+        quota=2, quota_kind="no_header", quota_retry_after=tells, clock=watch.clock()
+    ) as sandbox:
+        path = f"/accounts/{sandbox.account_ids[0]}/billing/profile"
+        answers = [await fetch(sandbox, path) for _ in range(3)]
+        assert [status for status, _, _ in answers] == [200, 200, 429]
+        names = {name for _, headers, _ in answers for name in headers}
+        assert not {"Ratelimit", "Ratelimit-Policy"} & names
+        assert answers[2][1].get("Retry-After") == ("300" if tells else None)
+
+
+async def test_a_header_may_tell_nothing(fetch: Fetch) -> None:
+    """A silent header says each time that all but one is left, also when all is refused."""
+    watch = Stopwatch()
+    async with Sandbox(quota=2, quota_kind="silent", clock=watch.clock()) as sandbox:
+        path = f"/accounts/{sandbox.account_ids[0]}/billing/profile"
+        answers = [await fetch(sandbox, path) for _ in range(3)]
+        assert [status for status, _, _ in answers] == [200, 200, 429]
+        assert {headers["Ratelimit"] for _, headers, _ in answers} == {'"default";r=1;t=1'}
+        policies = {headers["Ratelimit-Policy"] for _, headers, _ in answers}
+        assert policies == {'"default";q=2;w=300'}
+
+
+@pytest.mark.parametrize("kind", ["window", "bucket"])
+async def test_a_lock_out_may_last_a_window_from_the_refusal(fetch: Fetch, kind: QuotaKind) -> None:
+    """Every call is refused until then, the refused ones make it no longer, then all is back."""
+    watch = Stopwatch()
+    async with Sandbox(
+        quota=2, window=60, quota_kind=kind, lockout="five_minutes", clock=watch.clock()
+    ) as sandbox:
+        path = f"/accounts/{sandbox.account_ids[0]}/billing/profile"
+        sandbox.consume(2)
+        watch.seconds += 20
+        for wait in ("60", "10"):
+            status, headers, _ = await fetch(sandbox, path)
+            assert (status, headers["Retry-After"]) == (429, wait)
+            watch.seconds += 50
+        watch.seconds -= 40
+        assert (await fetch(sandbox, path))[0] == 200
+        sandbox.consume(1)
+        assert (await fetch(sandbox, path))[0] == 429
+        sandbox.release()
+        watch.seconds += 60
+        assert (await fetch(sandbox, path))[0] == 200
+
+
+@pytest.mark.parametrize("kind", get_args(QuotaKind))
+@pytest.mark.parametrize("lockout", get_args(Lockout))
+async def test_a_stranger_is_never_locked_out(
+    fetch: Fetch, kind: QuotaKind, lockout: Lockout
+) -> None:
+    """However the quota is counted, it is counted for credentials only."""
+    async with Sandbox(quota=1, quota_kind=kind, lockout=lockout) as sandbox:
+        path = f"/accounts/{sandbox.account_ids[0]}/billing/profile"
+        assert [(await fetch(sandbox, path, None, {}))[0] for _ in range(3)] == [401] * 3

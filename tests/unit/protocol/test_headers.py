@@ -133,3 +133,9 @@ def test_the_usual_form_is_read_like_any_other(limit: str) -> None:
     """A limit in the usual form, or nearly so, tells the same alone as in a list of two."""
     listed = signal(200, ("Ratelimit", f'{limit}, "zz";r=1;t=1')).quotas
     assert listed[:-1] == signal(200, ("Ratelimit", limit)).quotas
+
+
+@pytest.mark.parametrize("text", ["9" * 400, "99999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_wish_beyond_all_measure_is_a_billion_seconds(text: str) -> None:
+    """Whoever goes by ``retry_after`` gets a number that can be gone by."""
+    assert parse_retry_after(CIMultiDict({"Retry-After": text}), NOW) == 1e9

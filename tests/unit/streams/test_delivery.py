@@ -19,7 +19,7 @@ from cfbilling.errors import (
 )
 from cfbilling.events import ChunkDone, ChunkNarrowed, Event, FieldMissing, StreamStarted
 from cfbilling.options import Limits
-from cfbilling.protocol.endpoints import BILLING_PROFILE, PAYGO_USAGE, USAGE
+from cfbilling.protocol.endpoints import BILLING_PROFILE, PAYGO_USAGE, USAGE, USAGE_QUERY
 from cfbilling.protocol.requests import Query, Request
 from cfbilling.records import BillingProfile, ChargeRecord, UsageRecord
 from cfbilling.streams.delivery import Delivery
@@ -408,6 +408,20 @@ async def test_a_missing_field_is_told_once() -> None:
         missing = [event.field for event in told if isinstance(event, FieldMissing)]
         lacks = ["BillingAccountId", "ChargeCategory", "ConsumedUnit"]
         assert sorted(lacks * expected) == sorted(missing)
+
+
+async def test_what_an_endpoint_does_not_promise_is_not_missed() -> None:
+    """A field is told as missing only where the endpoint's own list requires it."""
+    told: list[Event] = []
+    optional = ["BillingAccountId", "BillingAccountName", "x_BillableMetricName"]
+    row = usage_row("2025-01-01T00:00:00Z", ConsumedUnit=None, **dict.fromkeys(optional))
+    for endpoint, lacks in ((USAGE_QUERY, []), (USAGE, optional)):
+        told.clear()
+        pipeline, _ = pipeline_on([answer(body_of([row]))], told.append)
+        request = Query(endpoint, usage(10).chunk).about(SCOPE)
+        await starts(pipeline.deliver(request, TOKEN))
+        missing = [event.field for event in told if isinstance(event, FieldMissing)]
+        assert sorted(["ConsumedUnit", *lacks]) == sorted(missing)
 
 
 async def test_a_stream_and_its_chunks_are_told() -> None:

@@ -1,10 +1,12 @@
 """A request is signed, paced, sent and received; however it ends, it gives back what it took."""
 
 import asyncio
+import pickle
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, cast
 
+import attrs
 import pytest
 
 from cfbilling.credentials import ApiKey, ApiToken, Credentials
@@ -311,6 +313,23 @@ async def test_a_refusal_may_name_its_time_in_the_quota(waits: Waits) -> None:
     with pytest.raises(RateLimited) as caught:
         await get(fetcher_for(session, waits.clock, policy=policy))
     assert (42, []) == (caught.value.retry_after, waits.seconds)
+
+
+@pytest.mark.parametrize("policy", [RetryPolicy.never_wait(), RetryPolicy(budget=5)])
+async def test_a_job_is_told_when_to_come_again(waits: Waits, policy: RetryPolicy) -> None:
+    """Who may not wait learns for how long, also where the service did not say; by mail as well."""
+    session = ScriptedSession(lambda _: answer(refusal_of(10040), 429))
+    policy = attrs.evolve(policy, initial_wait=8)
+    fetcher = fetcher_for(session, waits.clock, policy=policy)
+    for _ in range(2):
+        with pytest.raises(RateLimited) as caught:
+            await get(fetcher)
+        again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
+        assert 4 <= again.retry_after <= 16
+        assert again.retry_after == caught.value.retry_after
+    # The second time it was the limiter that said so.
+    assert len(session.asked) == 1
+    assert sum(waits.seconds) <= policy.budget
 
 
 async def test_a_credential_that_is_locked_out_for_good_ends_within_the_budget() -> None:

@@ -67,7 +67,8 @@ def test_what_is_assumed_can_be_chosen(waits: Waits) -> None:
     limiter = limiter_for(waits, assumed=QuotaPolicy(3, 7.0))
     for permit in entered(limiter):
         limiter.tell(permit, QuotaSignal())
-    assert (7.0, None) == (limiter.closed_for, limiter.quota)
+    assert limiter.closed_for == 7.0
+    assert limiter.quota == Quota("", 0, 7.0, QuotaPolicy(3, 7.0), "no_header")
     waits.now += 7
     assert len(entered(limiter)) == 3
 
@@ -328,7 +329,7 @@ def test_limits_cannot_become_ever_more(waits: Waits) -> None:
     for index in range(1000):
         limiter.tell(enter(limiter), told(5, name=f"limit {index}"))
         waits.now += 61
-    assert len(limiter._windows) <= 16
+    assert len(limiter._limits) <= 16
 
 
 def test_a_count_that_falls_without_us_slows_us_down(waits: Waits) -> None:
@@ -386,7 +387,7 @@ def test_the_quota_is_what_was_told_less_what_is_under_way(waits: Waits) -> None
     found.append(limiter.quota)
     limiter.tell(permits[1], refusal(33))
     found.append(limiter.quota)
-    burst = [Quota("burst", 4, 20.0, POLICY), Quota("burst", 0, 33.0, POLICY)]
+    burst = [Quota("burst", 4, 20.0, POLICY, "window"), Quota("burst", 0, 33.0, POLICY, "window")]
     assert [None, *burst] == found
 
 
@@ -465,3 +466,101 @@ async def test_an_observer_that_raises_leaves_no_one_waiting(waits: Waits) -> No
         limiter.tell(permit, refusal(5))
     await asyncio.wait_for(waiting, 1)
     assert [5.0] == waits.seconds
+
+
+async def permits(limiter: RateLimiter, waits: int, slots: asyncio.Semaphore) -> list[Permit]:
+    """Ask for permits together."""
+    asked = (limiter.permit(slots, patient()) for _ in range(waits))
+    return await asyncio.gather(*asked)
+
+
+async def test_who_waits_for_a_slot_waits_as_long_as_it_takes(waits: Waits) -> None:
+    """A slot is no matter of the quota: who may not wait for that waits for a slot all the same."""
+    limiter, slots = limiter_for(waits), asyncio.Semaphore(1)
+    calls = [asyncio.ensure_future(limiter.permit(slots, Budget(0))) for _ in range(30)]
+    for _ in range(30):
+        await asyncio.sleep(0)
+        waits.now += 100
+        assert sum(call.done() for call in calls) <= limiter._unanswered
+        slots.release()
+    await asyncio.gather(*calls)
+    assert (0, 30) == (limiter._coming, limiter._unanswered)
+
+
+async def test_who_may_not_wait_is_told_at_once_when_a_lock_out_begins(waits: Waits) -> None:
+    """Also who waits for something else: for a slot behind others, or for an answer."""
+    limiter, slots = limiter_for(waits, assumed=QuotaPolicy(20, 60.0)), asyncio.Semaphore(2)
+    first, _ = await permits(limiter, 2, slots)
+    calls = [asyncio.ensure_future(limiter.permit(slots, Budget(5))) for _ in range(40)]
+    await asyncio.sleep(0)
+    limiter.tell(first, refusal(30))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    told = [call for call in calls if call.done()]
+    # The others are the few who wait for a slot already.
+    assert len(told) >= 40 - 8
+    assert {30.0} == {
+        error.retry_after for call in told if isinstance(error := call.exception(), RateLimited)
+    }
+    slots.release()
+    slots.release()
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    assert {RateLimited} == set(map(type, ended))
+    assert (0, 0) == (limiter._coming, len(limiter._line))
+    assert slots._value == 2
+
+
+@pytest.mark.parametrize("victim", range(12))
+async def test_who_is_cancelled_in_the_line_holds_nobody_up(waits: Waits, victim: int) -> None:
+    """Wherever it stands: it waits for the quota, for its turn or for a slot."""
+    limiter, slots = limiter_for(waits, assumed=QuotaPolicy(100, 60.0)), asyncio.Semaphore(1)
+    calls = [asyncio.ensure_future(limiter.permit(slots, patient())) for _ in range(12)]
+    for _ in range(victim):
+        await asyncio.sleep(0)
+    calls[victim].cancel()
+    calls[victim].cancel()
+    for _ in range(30):
+        await asyncio.sleep(0)
+        slots.release()
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    got = sum(isinstance(one, Permit) for one in ended)
+    assert got >= 11
+    assert (0, 0, got) == (limiter._coming, len(limiter._line), limiter._unanswered)
+
+
+async def test_the_reserve_of_others_is_never_used(waits: Waits) -> None:
+    """What is kept for other processes is left in each window; of a tiny quota, one is ours."""
+    limiter = limiter_for(waits, assumed=POLICY, kept=4)
+    assert len(entered(limiter)) == 6
+    other = limiter_for(waits, assumed=POLICY, kept=4)
+    other.tell(enter(other), told(5))
+    assert len(entered(other)) == 1
+    tiny = QuotaSignal((Quota("default", 2, 60.0, QuotaPolicy(3, 60.0)),))
+    last = limiter_for(waits, assumed=POLICY, kept=9)
+    last.tell(enter(last), tiny)
+    assert (60.0, []) == (last.closed_for, entered(last))
+    waits.now += 60
+    assert len(entered(last)) == 1
+
+
+def test_a_bucket_is_paced_and_its_short_waits_are_told_together(waits: Waits) -> None:
+    """An empty bucket gives one after the other; the waits are told now and then, all of them."""
+    pauses: list[float] = []
+    limiter = limiter_for(waits, on_pause=pauses.append)
+    policy, level = QuotaPolicy(60, 60.0), 60
+    for _ in range(60):
+        level -= 1
+        quota = Quota("default", level, float(60 - level), policy)
+        limiter.tell(enter(limiter), QuotaSignal((quota,)))
+    assert limiter.quota == Quota("default", 0, 60.0, policy, "bucket")
+
+    async def pace() -> None:
+        for _ in range(100):
+            await limiter.opened(patient())
+            quota = Quota("default", 0, 60.0, policy)
+            limiter.tell(enter(limiter), QuotaSignal((quota,)))
+
+    asyncio.run(pace())
+    assert waits.now == pytest.approx(100)
+    assert len(pauses) <= 5
+    assert sum(pauses) == pytest.approx(100, abs=30)

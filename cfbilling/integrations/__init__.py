@@ -1,0 +1,3 @@
+"""Units of work on an engine that somebody has already; each file needs the extra of its name."""
+
+__all__: list[str] = []
