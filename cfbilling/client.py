@@ -57,7 +57,8 @@ from cfbilling.records import (
     UsageRecord,
 )
 from cfbilling.streams.delivery import EmptyDelivery
-from cfbilling.streams.fan_out import FanOut, FanOutStream, OnError
+from cfbilling.streams.fan_out import FanOut, OnError
+from cfbilling.streams.fan_out_stream import FanOutStream
 from cfbilling.streams.pipeline import Pipeline
 from cfbilling.streams.record_stream import RecordStream
 from cfbilling.streams.subjects import Accounts, AccountSubject, UnitSubject
@@ -730,7 +731,7 @@ class BillingClient:
         request, credentials = subject.request(unit), subject.entry(unit).credentials
         pipeline, ahead = self._opened(), self._limits.concurrency
         if request is None:
-            return RecordStream(EmptyDelivery())
+            return RecordStream(EmptyDelivery(unit.record_type, unit.scope_id))
         return RecordStream(pipeline.deliver(request, credentials, ahead))
 
     @overload

@@ -159,6 +159,14 @@ class _Read:
     objects: Objects
     unit: WorkUnit
 
+    @property
+    def record_type(self) -> type[ChargeRecord]:
+        return self.unit.record_type
+
+    @property
+    def scope_id(self) -> str:
+        return self.unit.scope_id
+
     def batches(self) -> AsyncGenerator[list[ChargeRecord], None]:
         return self.objects.read(self.unit)
 

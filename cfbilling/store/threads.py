@@ -1,13 +1,14 @@
-"""Blocking work beside the event loop."""
+"""Blocking work beside the event loop, in threads of a store's own."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, TypeVar
+
+from cfbilling._concurrency import in_thread
 
 __all__ = ["Threads"]
 
@@ -27,22 +28,8 @@ class Threads:
         self._executor = ThreadPoolExecutor(_MOST, thread_name_prefix="cfbilling-store")
 
     async def do(self, work: Callable[[], T]) -> T:
-        """Do blocking work in a thread.
-
-        Cancelled meanwhile, it still waits for the thread, since that cannot be stopped and must
-        not write behind the back of who cleans up; then it is cancelled.
-        """
-        future = asyncio.get_running_loop().run_in_executor(self._executor, work)
-        cancelled: asyncio.CancelledError | None = None
-        while not future.done():
-            try:
-                await asyncio.wait([future])
-            except asyncio.CancelledError as error:
-                cancelled = error
-        if cancelled is not None:
-            future.exception()
-            raise cancelled
-        return future.result()
+        """Do blocking work in a thread; cancelled meanwhile, it still waits for the thread."""
+        return await in_thread(work, self._executor)
 
     @asynccontextmanager
     async def held(

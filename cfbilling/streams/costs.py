@@ -13,7 +13,8 @@ from cfbilling.focus import FocusRecord, ServiceCategories, focus_rows
 from cfbilling.protocol.endpoints import Endpoint
 from cfbilling.protocol.requests import Query, Request
 from cfbilling.streams.cycles import CycleDelivery
-from cfbilling.streams.delivery import Delivery, Resources
+from cfbilling.streams.delivery import Delivery
+from cfbilling.streams.resources import Resources
 
 __all__ = ["CostDelivery"]
 
