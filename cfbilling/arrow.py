@@ -50,7 +50,7 @@ def schema(
         raise ConfigurationError(f"decimal_scale must be 0 to {MOST_DIGITS}")
     first = [] if scope is None else [(scope, pa.string())]
     fields = [(column.wire_name, _kind(column, decimal_scale)) for column in record_type.columns]
-    return pa.schema([*first, *fields, ("extra", pa.string())])
+    return pa.schema([*first, *fields, (record_type.extra_name, pa.string())])
 
 
 def _kind(column: Column, scale: int | None) -> Any:

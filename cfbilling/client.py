@@ -11,6 +11,7 @@ from typing import Any, Literal, Self, TypeVar, get_args, overload
 import aiohttp
 
 from cfbilling._concurrency import Turns
+from cfbilling._services import CATEGORY_NAMES
 from cfbilling._version import __version__
 from cfbilling.chunk import DateChunk
 from cfbilling.credentials import ApiKey, ApiToken, Credentials, credentials_from_env
@@ -419,7 +420,7 @@ class BillingClient:
             ConfigurationError: As in `usage`, and the rest while iterating as there. Where both
                 versions refuse, the error tells what each of them said.
         """
-        return self._deliver(self._cost_query(start, end, source), account_id)
+        return self._deliver(self._usage_query(COSTS, start, end, source=source), account_id)
 
     async def billing_cycles(self, account_id: str) -> BillingCycles:
         """Return whether version 1 covers an account, and its billing cycles.
@@ -665,18 +666,16 @@ class BillingClient:
             raise ConfigurationError("on_error must be 'defer', 'raise' or 'yield'")
         if isinstance(accounts, str) or not isinstance(accounts, Iterable | AsyncIterable):
             raise ConfigurationError("accounts must be an iterable of ids")
-        if endpoint == COSTS.name:
-            query: Query[Any] = self._cost_query(start, end, source)
-        else:
-            query = self._usage_query(
-                ENDPOINTS[endpoint],
-                start,
-                end,
-                metric=metric,
-                cost=cost,
-                filter_by=filter_by,
-                group_by=group_by,
-            )
+        query = self._usage_query(
+            ENDPOINTS[endpoint],
+            start,
+            end,
+            metric=metric,
+            cost=cost,
+            filter_by=filter_by,
+            group_by=group_by,
+            source=source,
+        )
         return FanOutStream(
             FanOut(
                 self._opened(),
@@ -841,25 +840,22 @@ class BillingClient:
         start: Moment | None,
         end: Moment | None,
         *,
-        metric: str | None,
-        cost: bool,
-        filter_by: UsageFilter | None,
-        group_by: Iterable[GroupBy],
+        metric: str | None = None,
+        cost: bool = False,
+        filter_by: UsageFilter | None = None,
+        group_by: Iterable[GroupBy] = (),
+        source: Source = "auto",
     ) -> Query[Any]:
         """Return the query for usage: what the GET does not take is asked by the POST."""
         chunk, groups = self._range(start, end), checked_groups(group_by)
+        if chunk is None and endpoint.name == COSTS.name:
+            chunk = month_to_date(self._clock.now())
         is_plain = cost is False and filter_by is None and not groups
         if is_plain or endpoint.name != USAGE.name:
-            return Query(endpoint, chunk, metric, None, cost, filter_by, groups)
+            return Query(endpoint, chunk, metric, None, cost, filter_by, groups, source)
         if metric is not None:
             raise ConfigurationError("metric goes with neither cost, filter_by nor group_by")
-        return Query(USAGE_QUERY, chunk, None, None, cost, filter_by, groups)
-
-    def _cost_query(
-        self, start: Moment | None, end: Moment | None, source: Source
-    ) -> Query[FocusRecord]:
-        chunk = self._range(start, end) or month_to_date(self._clock.now())
-        return Query(COSTS, chunk, source=source)
+        return Query(USAGE_QUERY, chunk, None, None, cost, filter_by, groups, source)
 
     def _range(self, start: Moment | None, end: Moment | None) -> DateChunk | None:
         return requested_range(start, end, self._clock.now())
@@ -881,6 +877,10 @@ def _checked_categories(categories: ServiceCategories) -> ServiceCategories:
     if isinstance(categories, Mapping):
         names = (*categories, *categories.values())
         if all(isinstance(name, str) for name in names):
+            for category in categories.values():
+                if category not in CATEGORY_NAMES:
+                    told = f"service_categories names {category!r}, which FOCUS does not have"
+                    raise ConfigurationError(told)
             return categories
     raise ConfigurationError("service_categories must be a mapping from name to category")
 

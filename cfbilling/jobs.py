@@ -18,7 +18,7 @@ import attrs
 from cfbilling.chunk import DateChunk
 from cfbilling.errors import ConfigurationError
 from cfbilling.filters import GroupBy, UsageFilter
-from cfbilling.protocol.endpoints import COSTS, ENDPOINTS, USAGE, USAGE_QUERY
+from cfbilling.protocol.endpoints import ENDPOINTS, USAGE, USAGE_QUERY
 from cfbilling.protocol.requests import Query, Request, Source, checked_groups
 from cfbilling.protocol.splitter import Moment, whole_range
 from cfbilling.records import ChargeRecord
@@ -155,16 +155,12 @@ class WorkUnit:
     def _query(self, chunk: DateChunk) -> Query[Any]:
         row = ENDPOINTS[self.endpoint]
         filters, groups = self.filter_by, self.group_by
-        if row is COSTS:
-            return Query(row, chunk, self.metric, None, self.cost, filters, groups, self.source)
-        if self.source != "auto":
-            raise ConfigurationError(f"the endpoint {self.endpoint} takes no source")
         is_query = self.cost is not False or filters is not None or bool(groups)
         if row is USAGE and is_query:
             if self.metric is not None:
                 raise ConfigurationError("metric goes with neither cost, filter_by nor group_by")
             row = USAGE_QUERY
-        return Query(row, chunk, self.metric, None, self.cost, filters, groups)
+        return Query(row, chunk, self.metric, None, self.cost, filters, groups, self.source)
 
     def request(self, today: date) -> Request[Any] | None:
         """Return the request that it is, without the days after *today*.

@@ -62,10 +62,10 @@ def _kind(column: Column, scale: int | None) -> Any:
     return kinds.get(column.kind, pa.string())
 
 
-def _schema(columns: Sequence[Column], scale: int | None, *, with_account: bool) -> Any:
+def _schema(record_type: type[Record], scale: int | None, *, with_account: bool) -> Any:
     first = [("AccountId", pa.string())] if with_account else []
-    fields = [(column.wire_name, _kind(column, scale)) for column in columns]
-    return pa.schema([*first, *fields, ("extra", pa.string())])
+    fields = [(column.wire_name, _kind(column, scale)) for column in record_type.columns]
+    return pa.schema([*first, *fields, (record_type.extra_name, pa.string())])
 
 
 def _json(value: object) -> str | None:
@@ -85,7 +85,7 @@ class ParquetFormat:
     def __init__(self, record_type: type[Record], *, with_account: bool, scale: int | None) -> None:
         self._columns = record_type.columns
         self._with_account = with_account
-        self._schema = _schema(self._columns, scale, with_account=with_account)
+        self._schema = _schema(record_type, scale, with_account=with_account)
         self._pick = attrgetter(*(column.name for column in self._columns), "extra")
         self._sink = _Sink()
         self._waiting: list[Any] = []
