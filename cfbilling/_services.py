@@ -124,6 +124,7 @@ def service_finder(categories: ServiceCategories) -> ServiceFinder:
     """
     category_of, kind_of = _finder(categories), _finder(_KINDS)
 
+    @lru_cache(_MOST_NAMES)
     def find(*names: str | None) -> tuple[str, str]:
         for name in names:
             if name and (category := category_of(name)) is not None:
@@ -139,7 +140,6 @@ def service_finder(categories: ServiceCategories) -> ServiceFinder:
 def _finder(table: Mapping[str, T]) -> Callable[[str], T | None]:
     by_name = {name.casefold(): value for name, value in table.items()}
 
-    @lru_cache(_MOST_NAMES)
     def find(name: str) -> T | None:
         words = name.casefold().split()
         # The longest name of the table that it begins with.
