@@ -53,13 +53,13 @@ def schema(
         _check_scope(record_type, scope)
     first = [] if scope is None else [(scope, pa.string())]
     fields = [(column.wire_name, _kind(column, decimal_scale)) for column in record_type.columns]
-    return pa.schema([*first, *fields, ("extra", pa.string())])
+    return pa.schema([*first, *fields, (record_type.extra_name, pa.string())])
 
 
 def _check_scope(record_type: type[Record], scope: object) -> None:
     if not isinstance(scope, str) or not scope:
         raise ConfigurationError("scope must be the name of a column")
-    if scope in {*record_type.wire_names.values(), "extra"}:
+    if scope in {*record_type.wire_names.values(), record_type.extra_name}:
         raise ConfigurationError(f"scope {scope!r} is the name of another column")
 
 

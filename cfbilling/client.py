@@ -11,6 +11,7 @@ from typing import Any, Literal, Self, TypeVar, get_args, overload
 import aiohttp
 
 from cfbilling._concurrency import Turns
+from cfbilling._services import CATEGORY_NAMES
 from cfbilling._version import __version__
 from cfbilling.chunk import DateChunk
 from cfbilling.credentials import ApiKey, ApiToken, Credentials, credentials_from_env
@@ -881,6 +882,10 @@ def _checked_categories(categories: ServiceCategories) -> ServiceCategories:
     if isinstance(categories, Mapping):
         names = (*categories, *categories.values())
         if all(isinstance(name, str) for name in names):
+            for category in categories.values():
+                if category not in CATEGORY_NAMES:
+                    told = f"service_categories names {category!r}, which FOCUS does not have"
+                    raise ConfigurationError(told)
             return categories
     raise ConfigurationError("service_categories must be a mapping from name to category")
 

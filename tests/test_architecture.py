@@ -33,7 +33,7 @@ ARROWS = {
     "records": "_record",
     "cycles": "_record chunk errors",
     "filters": "errors",
-    "focus": "_record cycles records",
+    "focus": "_record _services _units cycles errors records",
     "decoding": "_record arrow errors records",
     "jobs": "protocol chunk errors filters records",
     "arrow": "_record errors",
@@ -45,7 +45,7 @@ ARROWS = {
     "transport": "records protocol _concurrency credentials errors events options",
     "streams": "transport decoding protocol _concurrency arrow chunk credentials cycles errors"
     " events focus options records",
-    "client": f"streams transport decoding protocol _concurrency _version {PUBLIC}",
+    "client": f"streams transport decoding protocol _concurrency _services _version {PUBLIC}",
     "__init__": f"client streams protocol _version {PUBLIC}",
     "__main__": "cli",
     "cli": "__init__ arrow sandbox events progress sync",

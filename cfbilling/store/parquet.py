@@ -150,7 +150,7 @@ class ParquetObjects:
             rows = batch.to_pylist()
             yield [
                 record_type(
-                    extra=_parsed(row["extra"]) or {},
+                    extra=_parsed(row[record_type.extra_name]) or {},
                     **{name: read(row[wire_name]) for name, wire_name, read in columns},
                 )
                 for row in rows

@@ -45,7 +45,7 @@ class CostDelivery(Delivery[FocusRecord]):
         categories: ServiceCategories,
     ) -> None:
         super().__init__(resources, request, credentials, ahead, is_owned=is_owned)
-        self._rows = focus_rows(categories)
+        self._rows = focus_rows(categories, is_priced=True)
 
     async def batches(self) -> AsyncGenerator[list[FocusRecord], None]:
         """Yield the rows in order; no batch is empty.
