@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import Executor
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 
@@ -163,13 +164,13 @@ class Turns:
         loop.call_soon(self._next, loop)
 
 
-async def in_thread(work: Callable[[], T]) -> T:
-    """Do blocking work in a thread.
+async def in_thread(work: Callable[[], T], executor: Executor | None = None) -> T:
+    """Do blocking work in a thread, of the event loop's own if not of another executor's.
 
     Cancelled meanwhile, it still waits for the thread, since that cannot be stopped and must not
     write behind the back of who cleans up; then it is cancelled.
     """
-    future = asyncio.get_running_loop().run_in_executor(None, work)
+    future = asyncio.get_running_loop().run_in_executor(executor, work)
     cancelled: asyncio.CancelledError | None = None
     while not future.done():
         try:

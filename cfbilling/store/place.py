@@ -10,7 +10,7 @@ from typing import BinaryIO, Protocol
 
 from cfbilling.errors import StoreError, printable
 
-__all__ = ["PART", "Part", "Place", "mapped"]
+__all__ = ["PART", "Part", "Place", "mapped", "without_user"]
 
 PART = ".cfbilling-part"
 """How the name of an unfinished file ends; it begins with a dot, so that no reader takes it."""
@@ -96,7 +96,12 @@ def mapped(what: str) -> Iterator[None]:
         raise StoreError(f"cannot {what}: {_told(error)}", transient=True) from error
 
 
+def without_user(text: str) -> str:
+    """Return a text without the user names and passwords of the URLs in it."""
+    return re.sub(r"://[^/@\s]*@", "://...@", text)
+
+
 def _told(error: Exception) -> str:
     # A query can hold a signature.
-    text = re.sub(r"\?\S+", "?...", str(error))[:_MOST_TOLD]
+    text = re.sub(r"\?\S+", "?...", without_user(str(error)))[:_MOST_TOLD]
     return printable(f"{type(error).__name__}: {text}" if text else type(error).__name__)
