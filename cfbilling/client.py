@@ -57,7 +57,7 @@ from cfbilling.records import (
     Subscription,
     UsageRecord,
 )
-from cfbilling.streams.delivery import EmptyDelivery
+from cfbilling.streams.empty_delivery import EmptyDelivery
 from cfbilling.streams.fan_out import FanOut, OnError
 from cfbilling.streams.fan_out_stream import FanOutStream
 from cfbilling.streams.pipeline import Pipeline

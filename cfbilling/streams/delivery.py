@@ -29,7 +29,7 @@ from cfbilling.records import Record
 from cfbilling.streams.resources import Resources
 from cfbilling.transport.receiver import Received
 
-__all__ = ["Delivery", "EmptyDelivery", "Part"]
+__all__ = ["Delivery", "Part"]
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
@@ -322,25 +322,6 @@ class Delivery(Generic[R]):
                 longest_slice=part.longest_slice,
             )
         )
-
-
-@attrs.frozen
-class EmptyDelivery(Generic[R]):
-    """Delivers nothing, where there is nothing to ask yet.
-
-    Attributes:
-        record_type: The class of the records that there are none of.
-        scope_id: The account or organization.
-    """
-
-    record_type: type[R]
-    scope_id: str | None = None
-
-    async def batches(self) -> AsyncGenerator[list[R], None]:
-        """Yield nothing."""
-        nothing: tuple[list[R], ...] = ()
-        for batch in nothing:
-            yield batch
 
 
 def _close(parts: list[Part[R]]) -> None:

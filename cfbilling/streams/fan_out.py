@@ -27,7 +27,8 @@ from cfbilling.errors import AccountFailure, BillingError, FanOutError
 from cfbilling.events import AccountDone, AccountFailed
 from cfbilling.protocol.requests import Request
 from cfbilling.records import Record
-from cfbilling.streams.delivery import Delivery, EmptyDelivery
+from cfbilling.streams.delivery import Delivery
+from cfbilling.streams.empty_delivery import EmptyDelivery
 from cfbilling.streams.lanes import Lane, Lanes
 from cfbilling.streams.pipeline import Pipeline
 from cfbilling.streams.record_stream import BatchedStream, RecordStream

@@ -143,7 +143,7 @@ def test_a_restricted_endpoint_says_so(name: str, status: int) -> None:
     ],
 )
 def test_retry_after_is_seconds_or_a_date(value: str | None, expected: float | None) -> None:
-    """Whole seconds and HTTP dates are waits, a past date is none, too many are capped, and the rest is unreadable."""
+    """Whole seconds, capped, and HTTP dates are waits, a past one none; the rest is unreadable."""
     headers = CIMultiDict([] if value is None else [("Retry-After", value)])
     assert expected == parse_retry_after(headers, NOW)
 

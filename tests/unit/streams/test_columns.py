@@ -29,7 +29,7 @@ from cfbilling.options import Limits
 from cfbilling.protocol.endpoints import BILLING_HISTORY, PAYGO_USAGE, USAGE
 from cfbilling.protocol.requests import Query, Request
 from cfbilling.records import BillingHistoryItem, PaygoRecord, Record, UsageRecord
-from cfbilling.streams.delivery import EmptyDelivery
+from cfbilling.streams.empty_delivery import EmptyDelivery
 from cfbilling.streams.pipeline import Pipeline
 from cfbilling.streams.record_stream import RecordStream
 from tests.conftest import Waits
