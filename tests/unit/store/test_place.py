@@ -67,6 +67,14 @@ def test_what_is_said_is_short_and_plain() -> None:
     assert len(told) < 500
 
 
+def test_what_a_library_says_with_a_number_is_no_less_plain() -> None:
+    """Some put the service's own words where the system's would be."""
+    said = "https://me:hush@host/a?sig=hush failed \x1b[2J" * 99
+    told = str(_failed(OSError(errno.EIO, said)))
+    assert told.startswith("cannot write it: https://...@host/a?... failed")
+    assert ("hush" in told, len(told) < 500, told.isprintable()) == (False, True, True)
+
+
 def test_a_url_without_a_user_is_as_it_was() -> None:
     """Only what stands before a host is left out."""
     for url in ("s3://bucket/a@b", "memory://x", "/folder/me:you@there", "ftp://host:21/x"):
