@@ -28,7 +28,7 @@ from cfbilling.records import Record
 
 __all__ = ["ColumnReader", "Read"]
 
-_NEGATIVE_END = re.compile(rb"-([0-9]+)[,}\]\s]")
+_NEGATIVE_END = re.compile(rb"-([0-9]++)[,}\]\s]")
 _MOST_MOMENTS = 4096
 # What is nearer than this to the largest number that fits may be beyond it, before a float rounds.
 _SURELY = 0.99

@@ -14,7 +14,7 @@ from cfbilling.cli.formats.columns import GatheredColumns, Sink
 __all__ = ["ParquetFormat"]
 
 _GROUP_ROWS = 50_000
-_GROUP_BYTES = 16 * 2**20
+_GROUP_BYTES = 10 * 2**20
 
 
 class ParquetFormat:

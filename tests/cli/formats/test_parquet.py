@@ -93,9 +93,9 @@ def test_row_groups_are_bounded_by_bytes() -> None:
         held = 0 if written[-1] else held + 20 * len(text)
         most = max(most, held)
     written.append(shape.finish())
-    assert 8 * 2**20 < most < 17 * 2**20
+    assert 8 * 2**20 < most < 11 * 2**20
     file = pq.ParquetFile(pa.BufferReader(b"".join(written)))
-    assert (3, 8000) == (file.num_row_groups, file.metadata.num_rows)
+    assert (4, 8000) == (file.num_row_groups, file.metadata.num_rows)
 
 
 def test_many_short_answers_are_few_row_groups() -> None:

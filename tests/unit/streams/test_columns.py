@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -342,6 +343,12 @@ async def test_a_stream_is_taken_in_one_way() -> None:
         async for _ in first:
             pass
     assert [] == session.asked
+
+
+def test_who_wants_no_columns_waits_for_no_pyarrow() -> None:
+    """The package is imported without pyarrow, which takes longer than all else."""
+    code = "import cfbilling, sys; sys.exit('pyarrow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 async def test_without_pyarrow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
