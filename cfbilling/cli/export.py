@@ -17,6 +17,7 @@ from cfbilling.cli.formats.format import Format
 from cfbilling.cli.output import Output, opened
 from cfbilling.cli.progress_bar import Verbosity, progress_shown
 from cfbilling.cli.query import Batch, Question
+from cfbilling.cli.waiting import failure_told
 
 __all__ = ["Export", "run_export"]
 
@@ -66,7 +67,7 @@ class _Writer:
         self.errors.append(failure.error)
         written = self._written[failure.account_id]
         partly = f" (incomplete: {written:,} records were written before)" if written else ""
-        print_error(f"{failure.account_id} failed: {failure.error}{partly}")
+        print_error(f"{failure.account_id} failed: {failure_told(failure.error)}{partly}")
 
 
 async def run_export(export: Export) -> int:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from cfbilling import BillingError
 from cfbilling.cli.errors import CommandError, print_error
 from cfbilling.cli.exit_codes import INTERRUPTED, OK, OUTPUT, TERMINATED, exit_code_of
+from cfbilling.cli.waiting import failure_told
 
 __all__ = ["run"]
 
@@ -44,7 +45,7 @@ def _exit_code(command: Command) -> int:
         print_error(error)
         return error.exit_code
     except BillingError as error:
-        print_error(error)
+        print_error(failure_told(error))
         return exit_code_of(error)
     except BrokenPipeError:
         raise
