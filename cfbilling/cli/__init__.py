@@ -14,7 +14,7 @@ def main() -> None:
         if error.name is None or error.name.partition(".")[0] not in {"click", "rich"}:
             raise
         print("The command line needs an extra: pip install 'cfbilling[cli]'", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(2)
     # A command tells what happens in lines of its own; without any handler, Python would print
     # the client's warnings beside them.
     logging.getLogger("cfbilling").addHandler(logging.NullHandler())

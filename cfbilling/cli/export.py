@@ -13,8 +13,8 @@ from cfbilling.cli.connection import Connection
 from cfbilling.cli.errors import print_error
 from cfbilling.cli.exit_codes import exit_code_of_all
 from cfbilling.cli.formats.choice import FormatChoice, format_of
-from cfbilling.cli.formats.format import Format
-from cfbilling.cli.output import Output, opened
+from cfbilling.cli.formats.writing import Writing
+from cfbilling.cli.output import opened
 from cfbilling.cli.progress_bar import Verbosity, progress_shown
 from cfbilling.cli.query import Batch, Question
 from cfbilling.cli.waiting import failure_told
@@ -49,9 +49,8 @@ class Export:
 class _Writer:
     """Writes batches, and remembers what failed and how much of it was written."""
 
-    def __init__(self, shape: Format, output: Output) -> None:
-        self._shape = shape
-        self._output = output
+    def __init__(self, writing: Writing) -> None:
+        self._writing = writing
         self._written: Counter[str] = Counter()
         self.errors: list[BillingError] = []
 
@@ -61,7 +60,7 @@ class _Writer:
             return
         account_id, records = batch
         self._written[account_id] += len(records)
-        await self._output.write(self._shape.rows(account_id, records))
+        await self._writing.rows(account_id, records)
 
     def _fail(self, failure: AccountFailure) -> None:
         self.errors.append(failure.error)
@@ -89,15 +88,17 @@ async def run_export(export: Export) -> int:
             prints_to_terminal=export.prints_to_terminal,
             has_chunks=question.has_chunks,
         ) as bar:
-            writer = _Writer(shape, output)
-            await output.write(shape.begin())
+            writing = Writing(shape, output)
+            writer = _Writer(writing)
             async with aclosing(question.batches(export.connection, bar)) as batches:
                 async for batch in batches:
                     await writer.write(batch)
             asked = accounts.asked(bar.accounts_ended)
-            await output.write(shape.finish())
+            is_worth_keeping = len(writer.errors) < asked
+            if is_worth_keeping or writing.has_begun:
+                await writing.finish()
         # What the other accounts gave is worth keeping; nothing at all is not.
-        if len(writer.errors) < asked:
+        if is_worth_keeping:
             output.commit()
     return exit_code_of_all(asked, writer.errors)
 

@@ -17,7 +17,7 @@ from cfbilling.cli.errors import CommandError
 from cfbilling.cli.exit_codes import OUTPUT
 from cfbilling.cli.plain_text import plain_lines
 
-__all__ = ["Output", "ReplacedFile", "Stream", "opened", "write_whole"]
+__all__ = ["Output", "ReplacedFile", "Stream", "opened", "require_writable", "write_whole"]
 
 _PRIVATE = 0o600
 _USUAL = 0o666
@@ -187,6 +187,16 @@ def _device(path: str) -> Iterator[Stream]:
         yield Stream(descriptor)
     finally:
         os.close(descriptor)
+
+
+def require_writable(path: str) -> None:
+    """Refuse now what could not be written in the end; a device or a pipe is not touched.
+
+    Raises:
+        CommandError: If the folder does not take a file.
+    """
+    if path != "-" and _is_replaceable(path):
+        ReplacedFile(path).close()
 
 
 async def write_whole(path: str, data: bytes) -> None:

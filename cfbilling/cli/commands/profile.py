@@ -46,9 +46,9 @@ async def _write(
 ) -> int:
     shape = format_of(choice, path, BillingProfile, with_account=False)
     credentials = credentials_of(connection.token_file)
-    async with connection.client(credentials, tell_pause) as client:
-        record = await client.billing_profile(account_id)
     with opened(path, is_private=True) as output:
+        async with connection.client(credentials, tell_pause) as client:
+            record = await client.billing_profile(account_id)
         for part in (shape.begin(), shape.rows(account_id, [record]), shape.finish()):
             await output.write(part)
         output.commit()
