@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import select
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +27,8 @@ _USUAL = 0o666
 _READY = 4096
 # What the temporary name adds fits beside this in 143 bytes, the least that a usual folder allows.
 _MOST_OF_NAME = 100
+_PART = ".cfbilling-part"
+_DAY = 86_400.0
 
 
 class Output(Protocol):
@@ -79,11 +83,21 @@ class Stream:
         """Do nothing: what was written is on its way."""
 
 
+def _remove_leftovers(folder: Path, start: str) -> None:
+    """Remove what runs that were killed left of the same target, more than a day ago."""
+    name = re.compile(re.escape(f".{start}.") + "[0-9a-f]{8}" + re.escape(_PART))
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if name.fullmatch(entry.name) and time.time() - entry.stat().st_mtime > _DAY:
+                Path(entry.path).unlink(missing_ok=True)
+
+
 class ReplacedFile:
     """A file under a temporary name in the target's folder, renamed when it is complete.
 
     The temporary name is ``.NAME.RANDOM.cfbilling-part``, with no more than the beginning of a
-    long name. Only a kill that cannot be caught leaves it behind.
+    long name. Only a kill that cannot be caught leaves it behind, for a day at least: then the next
+    run with the same target removes it.
 
     Args:
         path: The target; a symbolic link stays, and what it points to is replaced.
@@ -97,7 +111,8 @@ class ReplacedFile:
     def __init__(self, path: str, *, is_private: bool = False) -> None:
         self._target = Path(path).resolve()
         start = os.fsencode(self._target.name)[:_MOST_OF_NAME].decode("utf-8", "ignore")
-        name = f".{start}.{secrets.token_hex(4)}.cfbilling-part"
+        _remove_leftovers(self._target.parent, start)
+        name = f".{start}.{secrets.token_hex(4)}{_PART}"
         self._part = self._target.with_name(name)
         mode = _PRIVATE if is_private else self._mode_before()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
