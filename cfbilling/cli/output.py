@@ -47,10 +47,15 @@ class Stream:
     """A file descriptor that others read, perhaps slowly; waiting for them blocks nothing else.
 
     A terminal gets plain text: what a file must have as it is would steer a terminal.
+
+    Args:
+        descriptor: The descriptor.
+        encoding: The encoding of a terminal.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, encoding: str = "utf-8") -> None:
         self._descriptor = descriptor
+        self._encoding = encoding
         mode = os.fstat(descriptor).st_mode
         self._is_terminal = os.isatty(descriptor)
         self._may_block = self._is_terminal or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
@@ -63,7 +68,7 @@ class Stream:
         Raises:
             BrokenPipeError: If nobody reads any more.
         """
-        left = memoryview(plain_lines(data) if self._is_terminal else data)
+        left = memoryview(plain_lines(data, self._encoding) if self._is_terminal else data)
         while left:
             if self._may_block and not self._poll.poll(0):
                 await self._ready()
@@ -166,7 +171,7 @@ def opened(path: str | None, *, is_private: bool = False) -> Iterator[Output]:
         CommandError: If it cannot be opened.
     """
     if path is None or path == "-":
-        yield Stream(sys.stdout.fileno())
+        yield Stream(sys.stdout.fileno(), sys.stdout.encoding)
     elif _is_replaceable(path):
         file = ReplacedFile(path, is_private=is_private)
         try:

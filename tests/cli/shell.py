@@ -199,7 +199,10 @@ def started(
 
 
 def on_terminal(
-    *arguments: str, environment: Mapping[str, str], stream: Literal["stdout", "stderr"]
+    *arguments: str,
+    environment: Mapping[str, str],
+    stream: Literal["stdout", "stderr"],
+    encoding: str = "utf-8",
 ) -> tuple[int, str]:
     """Run the command with a standard stream on a terminal, and return what that showed."""
     master, slave = pty.openpty()
@@ -214,7 +217,7 @@ def on_terminal(
                 break
         code = process.wait(30)
     os.close(master)
-    return code, shown.decode()
+    return code, shown.decode(encoding)
 
 
 @attrs.frozen
