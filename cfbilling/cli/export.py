@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import attrs
 
-from cfbilling import AccountFailure, BillingError, Record
+from cfbilling import AccountFailure, BillableUsageRecord, BillingError, Record
 from cfbilling.cli.connection import Connection
 from cfbilling.cli.errors import print_error
 from cfbilling.cli.exit_codes import exit_code_of_all
@@ -79,8 +79,13 @@ async def run_export(export: Export) -> int:
     """
     question = export.question
     accounts, record_type = question.accounts, question.record_type
-    with_account = accounts.are_many and not _names_its_account(record_type)
-    shape = format_of(export.choice, export.path, record_type, with_account=with_account)
+    shape = format_of(
+        export.choice,
+        export.path,
+        record_type,
+        with_account=accounts.are_many and not _says_whose_it_is(record_type),
+        has_column="BillingAccountId" in record_type.wire_names.values(),
+    )
     with opened(export.path) as output:
         async with progress_shown(
             export.verbosity,
@@ -103,6 +108,6 @@ async def run_export(export: Export) -> int:
     return exit_code_of_all(asked, writer.errors)
 
 
-def _names_its_account(record_type: type[Record]) -> bool:
-    names = record_type.wire_names.values()
-    return "BillingAccountId" in names or "AccountId" in names
+def _says_whose_it_is(record_type: type[Record]) -> bool:
+    # Version 1 always names the account; version 2 does not where rows are of a whole contract.
+    return record_type is BillableUsageRecord or "AccountId" in record_type.wire_names.values()

@@ -197,6 +197,11 @@ def format_options(*names: str) -> Callable[[F], F]:
             "no spreadsheet runs it as a formula. Off by default, since it alters the text.",
         ),
         click.option(
+            "--no-account-id",
+            is_flag=True,
+            help="Of several accounts: no AccountId ahead of each record.",
+        ),
+        click.option(
             "--decimal-scale",
             type=click.IntRange(0, 38),
             metavar="S",
@@ -231,7 +236,12 @@ def verbosity_from(given: Given) -> Verbosity:
 
 def choice_from(given: Given) -> FormatChoice:
     """Return what the options say about the format."""
-    return FormatChoice(given["shape"], given["spreadsheet_safe"], given["decimal_scale"])
+    return FormatChoice(
+        given["shape"],
+        given["spreadsheet_safe"],
+        given["decimal_scale"],
+        account_id=not given["no_account_id"],
+    )
 
 
 def accounts_from(given: Given, ids: Sequence[str]) -> Accounts:
