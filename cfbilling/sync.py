@@ -55,16 +55,21 @@ async def sync_unit(client: BillingClient, unit: WorkUnit, store: Store) -> Sync
         BillingError: What the client raises. `RateLimited` says by ``retry_after`` when to come
             again.
     """
+    began = client.clock.now().astimezone(UTC)
     async with client.fetch(unit) as stream:
-        return await _synced(client, unit, stream, store)
+        return await _synced(unit, stream, store, began)
 
 
 async def _synced(
-    client: BillingClient, unit: WorkUnit, stream: RecordStream[ChargeRecord], store: Store
+    unit: WorkUnit, stream: RecordStream[ChargeRecord], store: Store, began: datetime
 ) -> SyncResult:
+    """Replace a unit's object.
+
+    *began* is before the client decided on which days to ask for: were it later, an object
+    without its last days could be taken for settled.
+    """
     objects = store.objects
     before = await objects.facts(unit)
-    began = client.clock.now().astimezone(UTC)
     facts = ObjectFacts(unit_id=unit.id, fetched=began, is_complete=unit.end <= began.date())
     written = await objects.write(unit, stream.batches(), facts)
     now = written.facts
@@ -95,9 +100,10 @@ async def due(
         ConfigurationError: For an argument that cannot be right.
         StoreError: If the store cannot be read.
     """
+    margin = checked_restate(restate)
     now, left = client.clock.now().astimezone(UTC), iter(units)
     while some := list(islice(left, _LOOKED_AT)):
-        checks = [_is_due(unit, store, now, checked_restate(restate)) for unit in some]
+        checks = [_is_due(unit, store, now, margin) for unit in some]
         for unit, is_due in zip(some, await _all(checks), strict=True):
             if is_due:
                 yield unit
@@ -162,7 +168,7 @@ async def sync(
 
     async def work(unit: WorkUnit, stream: RecordStream[ChargeRecord]) -> SyncResult | None:
         is_due = await _is_due(unit, store, now, margin)
-        return await _synced(client, unit, stream, store) if is_due else None
+        return await _synced(unit, stream, store, now) if is_due else None
 
     tally = Tally()
     async with client.process(units, work, on_error="yield") as outcomes:

@@ -142,10 +142,20 @@ selection_options = _all_of(
     ),
 )
 
+_WITHOUT_COSTS = ("usage", "org-usage", "paygo")
+
+
+class _Sources(click.Choice):  # type: ignore[type-arg]  # generic since click 8.2 only
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value in _WITHOUT_COSTS:
+            self.fail(f"{value} does not tell the costs that FOCUS is about.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 source_option = _all_of(
     click.option(
         "--source",
-        type=click.Choice(["auto", "v2", "v1"]),
+        type=_Sources(["auto", "v2", "v1"]),
         default="auto",
         show_default=True,
         help="v2: the cost query of contracts. v1: the billable usage of self-serve accounts. "

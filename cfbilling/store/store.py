@@ -19,7 +19,7 @@ from cfbilling.store.ndjson import NdjsonObjects
 from cfbilling.store.object_format import ObjectFormat
 from cfbilling.store.objects import Objects
 from cfbilling.store.partitions import Partition, folder_of
-from cfbilling.store.place import Place
+from cfbilling.store.place import Place, without_user
 from cfbilling.streams.record_stream import RecordStream
 
 __all__ = ["Store", "StoreFormat"]
@@ -67,8 +67,8 @@ class Store:
         return partial(Store, format=self._format), (self._destination,)
 
     def __repr__(self) -> str:
-        # Options may hold secrets.
-        return f"Store({self._destination!r}, format={self._format!r})"
+        # Options may hold secrets, and so may what stands before the host.
+        return f"Store({without_user(self._destination)!r}, format={self._format!r})"
 
     async def check(self) -> None:
         """Raise what writing would raise, as far as that can be known before.
@@ -158,6 +158,14 @@ class _Read:
 
     objects: Objects
     unit: WorkUnit
+
+    @property
+    def record_type(self) -> type[ChargeRecord]:
+        return self.unit.record_type
+
+    @property
+    def scope_id(self) -> str:
+        return self.unit.scope_id
 
     def batches(self) -> AsyncGenerator[list[ChargeRecord], None]:
         return self.objects.read(self.unit)
