@@ -19,6 +19,7 @@ from cfbilling.cli.options import (
     verbosity_from,
     verbosity_options,
 )
+from cfbilling.cli.output import require_writable
 from cfbilling.cli.plain_text import plain_console
 from cfbilling.cli.process import run
 from cfbilling.cli.progress_bar import progress_shown
@@ -80,6 +81,8 @@ def report(
         if html or svg:
             # Before anything is asked.
             _require_charts()
+            for path in filter(None, (html, svg)):
+                require_writable(path)
         question = await _question(given, account)
         totals = Totals(by)
         accounts = question.accounts
