@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import aclosing
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import attrs
 
@@ -17,13 +17,13 @@ from cfbilling import (
     StoreError,
     WorkUnit,
     plan,
-    split_range,
 )
 from cfbilling.cli.connection import Connection
 from cfbilling.cli.date_range import DateRange
 from cfbilling.cli.errors import CommandError, print_error
 from cfbilling.cli.open_store import open_store
 from cfbilling.cli.query import Batch, Source
+from cfbilling.cli.span import span_of
 from cfbilling.cli.sync.months import months_told
 from cfbilling.events import AccountDone, AccountFailed, ChunkDone, Observer, StreamStarted
 from cfbilling.sync import Store, StoreFormat
@@ -31,7 +31,6 @@ from cfbilling.sync import Store, StoreFormat
 __all__ = ["StoredAccounts", "StoredCosts", "stored_costs_of"]
 
 _DAY = timedelta(days=1)
-_LENGTH_OF_A_DATE = len("2025-01-01")
 _MOST_NAMED = 3
 _ANY_ID = "0" * 32
 
@@ -209,7 +208,7 @@ async def stored_costs_of(
     """
     store = open_store("--from-sync", destination, form)
     today = datetime.now(UTC).date()
-    span = _span(days, today)
+    span = span_of(days, today)
     (example,) = plan([_ANY_ID], today, today + _DAY, source=source)
     known = await store.scopes(example)
     if not known:
@@ -217,18 +216,3 @@ async def stored_costs_of(
         raise CommandError(f"--from-sync {destination}: no costs{of} are stored there")
     accounts = StoredAccounts(list(dict.fromkeys(ids)) or known)
     return StoredCosts(store, form, accounts, days, span, today, source)
-
-
-def _span(days: DateRange, today: date) -> DateChunk:
-    if days.start is None:
-        return DateChunk(today.replace(day=1), today + _DAY)
-    end = days.end or _end_of(today, str(days.start))
-    chunks = split_range(days.start, end)
-    return DateChunk(chunks[0].start, chunks[-1].end)
-
-
-def _end_of(today: date, start: str) -> date:
-    """Return the end of today, with a time if the start has one."""
-    end = today + _DAY
-    has_time = len(start.strip()) > _LENGTH_OF_A_DATE
-    return datetime.combine(end, time(), UTC) if has_time else end

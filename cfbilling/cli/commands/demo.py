@@ -20,8 +20,7 @@ from cfbilling.cli.process import run
 from cfbilling.cli.progress_bar import Verbosity, progress_shown
 from cfbilling.cli.query import Query
 from cfbilling.cli.report.answer import add_up
-from cfbilling.cli.report.terminal import cost_table, exact_totals
-from cfbilling.cli.report.totals import Totals
+from cfbilling.cli.report.terminal import cost_tables, exact_totals, show_tables, width_of
 from cfbilling.sandbox import Fault, Sandbox
 
 __all__ = ["demo"]
@@ -81,22 +80,22 @@ async def _real_api() -> AsyncIterator[tuple[Connection, Accounts]]:
 async def _demo(*, live: bool) -> int:
     console = plain_console()
     days = _last_months(datetime.now(UTC).date())
-    by_product, by_month, by_source = Totals("product"), Totals("month"), Totals("source")
     async with _real_api() if live else _sandbox() as (connection, accounts):
         where = "the real API" if live else "a sandbox of invented accounts on this machine"
         console.print(f"Costs from {days}, from {where}:")
         async with progress_shown(Verbosity(), len(accounts.ids)) as observer:
             query = Query("costs", accounts, days)
-            failures = await add_up(query, connection, observer, [by_product, by_month, by_source])
-    if failures:
+            answer = await add_up(query, connection, observer, ["product", "month", "source"])
+    if answer.incomplete:
         return SOME_FAILED
+    by_product, by_month, by_source = answer.totals
     progress = observer.progress
-    console.print(
-        cost_table("Cost and usage by product", by_product, by_product.rows(), shows_trend=True),
-        cost_table("Cost by month", by_month, by_month.rows(), shows_usage=False),
-        cost_table("Cost by source", by_source, by_source.rows(), shows_usage=False),
-        sep="\n",
-    )
+    width = width_of(console)
+    title = "Cost and usage by product"
+    show_tables(console, cost_tables(title, by_product, width=width, shows_trend=True))
+    for totals in (by_month, by_source):
+        title = f"Cost by {totals.by}"
+        show_tables(console, cost_tables(title, totals, width=width, shows_usage=False))
     console.print(
         *exact_totals(by_product),
         f"Fetched {progress.chunks} chunks of {len(accounts.ids)} accounts: "

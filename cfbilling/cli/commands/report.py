@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -24,10 +25,12 @@ from cfbilling.cli.plain_text import plain_console
 from cfbilling.cli.process import run
 from cfbilling.cli.progress_bar import progress_shown
 from cfbilling.cli.query import CostQuestion
-from cfbilling.cli.report.answer import add_up
+from cfbilling.cli.report.answer import Incomplete, add_up
+from cfbilling.cli.report.dimensions import DIMENSIONS, Dimension
 from cfbilling.cli.report.facts import report_of
-from cfbilling.cli.report.terminal import cost_table, exact_totals
-from cfbilling.cli.report.totals import DIMENSIONS, Dimension, Row, Totals
+from cfbilling.cli.report.remarks import remarks
+from cfbilling.cli.report.terminal import cost_tables, exact_totals, show_tables, width_of
+from cfbilling.cli.report.totals import Totals
 from cfbilling.cli.stored_options import stored_costs_from, stored_options
 
 __all__ = ["report"]
@@ -52,6 +55,11 @@ __all__ = ["report"]
     metavar="N",
     help="Lines to show; the others are one line together.",
 )
+@click.option(
+    "--partial",
+    is_flag=True,
+    help="Count what arrived of accounts that failed, and mark it; else they are left out.",
+)
 @click.option("--html", metavar="FILE", help="Write a page that needs no network to be viewed.")
 @click.option("--svg", metavar="FILE", help="Write the daily chart alone.")
 @stored_options
@@ -63,6 +71,7 @@ def report(
     metric: str | None,
     by: Dimension,
     top: int,
+    partial: bool,
     html: str | None,
     svg: str | None,
     **given: Any,
@@ -83,21 +92,21 @@ def report(
             _require_charts()
             for path in filter(None, (html, svg)):
                 require_writable(path)
+        today = datetime.now(UTC).date()
         question = await _question(given, account)
-        totals = Totals(by)
         accounts = question.accounts
         async with progress_shown(verbosity, accounts.count) as bar:
-            failures = await add_up(question, connection, bar, [totals], metric)
+            answer = await add_up(question, connection, bar, [by], metric, counts_partial=partial)
             asked = accounts.asked(bar.accounts_ended)
-        if len(failures) < asked:
-            rows = totals.rows(top)
-            _show(f"Cost by {by}, {question.days}", totals, rows)
+        if not answer.is_empty(asked):
+            (totals,) = answer.totals
+            _show(f"Cost by {by}, {question.days}", totals, top, answer.incomplete)
             if html or svg:
                 from cfbilling.cli.report.files import write_files  # noqa: PLC0415 - needs the extra
 
-                facts = report_of(question, asked, totals, rows, failures)
-                await write_files(html, svg, facts, totals.daily)
-        return exit_code_of_all(asked, [failure.error for failure in failures])
+                facts = report_of(question, asked, answer, today, top)
+                await write_files(html, svg, facts)
+        return exit_code_of_all(asked, answer.errors)
 
     run(add_up_and_show)
 
@@ -117,9 +126,11 @@ def _require_charts() -> None:
         raise CommandError("Charts need an extra: pip install 'cfbilling[report]'") from error
 
 
-def _show(title: str, totals: Totals, rows: Sequence[Row]) -> None:
+def _show(title: str, totals: Totals, top: int, incomplete: Sequence[Incomplete]) -> None:
     console = plain_console()
-    console.print(cost_table(title, totals, rows))
-    for line in exact_totals(totals):
+    if not totals.records:
+        console.print(title, soft_wrap=True)
+    show_tables(console, cost_tables(title, totals, width=width_of(console), top=top))
+    for line in (*exact_totals(totals), *remarks(totals, incomplete)):
         console.print(line, soft_wrap=True)
     sys.stdout.flush()

@@ -6,7 +6,19 @@ import decimal
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-__all__ = ["axis_label", "axis_unit", "money", "part_of", "quantities", "quantity", "share"]
+__all__ = [
+    "MOST_UNITS",
+    "axis_label",
+    "axis_unit",
+    "money",
+    "part_of",
+    "quantities",
+    "quantity",
+    "share",
+]
+
+MOST_UNITS = 3
+"""How many units a cell shows."""
 
 _CENTS = 2
 # The usual context has an end to its exponents that the wire has not.

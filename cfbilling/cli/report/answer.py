@@ -1,57 +1,172 @@
-"""The answer to a query, added up as it arrives."""
+"""The answer to a query, added up as it arrives; what is not whole is kept apart until the end."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from contextlib import aclosing
 
-from cfbilling import AccountFailure, FocusRecord
+import attrs
+
+from cfbilling import AccountFailure, BillingError, FocusRecord
 from cfbilling.cli.connection import Connection
 from cfbilling.cli.errors import print_error
 from cfbilling.cli.query import Question
-from cfbilling.cli.report.totals import Totals, metric_of
-from cfbilling.events import Observer
+from cfbilling.cli.report.dimensions import Dimension, metric_of
+from cfbilling.cli.report.totals import Totals
+from cfbilling.events import AccountDone, Event, Observer
 
-__all__ = ["add_up"]
+__all__ = ["Answer", "Incomplete", "add_up"]
+
+
+@attrs.frozen
+class Incomplete:
+    """An account that failed.
+
+    Attributes:
+        account_id: The account.
+        error: Why.
+        counted: The number of its records that are in the totals all the same.
+    """
+
+    account_id: str
+    error: BillingError
+    counted: int
+
+    def __str__(self) -> str:
+        if not self.counted:
+            return f"Incomplete: account {self.account_id} failed and is left out."
+        counted = f"of it only {self.counted:,} records are counted"
+        return f"Incomplete: account {self.account_id} failed; {counted}."
+
+
+@attrs.frozen
+class Answer:
+    """What the records of all accounts add up to.
+
+    Attributes:
+        totals: The sums, for each dimension that was asked for.
+        incomplete: The accounts that failed.
+    """
+
+    totals: Sequence[Totals]
+    incomplete: Sequence[Incomplete]
+
+    @property
+    def errors(self) -> list[BillingError]:
+        """Why accounts failed."""
+        return [account.error for account in self.incomplete]
+
+    def is_empty(self, asked: int) -> bool:
+        """Return whether there is nothing to show of so many accounts: all failed."""
+        counted = any(account.counted for account in self.incomplete)
+        return len(self.incomplete) >= asked and not counted
 
 
 async def add_up(
     question: Question,
     connection: Connection,
     observer: Observer,
-    every: Collection[Totals],
+    dimensions: Sequence[Dimension],
     metric: str | None = None,
-) -> list[AccountFailure]:
-    """Add each record of the answer to *every* totals, and return the accounts that failed.
+    *,
+    counts_partial: bool = False,
+) -> Answer:
+    """Add each record of the answer up.
 
     Args:
         question: The question, for costs.
         connection: The way to the service.
         observer: What is told of each event.
-        every: The totals.
+        dimensions: What the lines are about; there is a sum for each.
         metric: The id or name of the only billable metric to add up, or of a service of version 1.
+        counts_partial: Whether the records of an account that failed count, with a mark.
 
     Raises:
         BillingError: What the client raises at once.
         CommandError: If amounts cannot be added exactly.
     """
+    parts = _Parts(dimensions)
+
+    def observe(event: Event) -> None:
+        if isinstance(event, AccountDone):
+            parts.done.append(event.account_id)
+        observer(event)
+
     failures: list[AccountFailure] = []
-    async with aclosing(question.batches(connection, observer)) as batches:
+    async with aclosing(question.batches(connection, observe)) as batches:
         async for batch in batches:
             if isinstance(batch, AccountFailure):
                 failures.append(batch)
-                print_error(f"{batch.account_id} failed: {batch.error}")
+                arrived = parts.arrived(batch.account_id)
+                partly = f" ({arrived:,} records had arrived)" if arrived else ""
+                print_error(f"{batch.account_id} failed: {batch.error}{partly}")
                 continue
             account_id, records = batch
-            charges = [
-                record
-                for record in records
-                if isinstance(record, FocusRecord) and _is_of(record, metric)
-            ]
-            for totals in every:
-                for charge in charges:
-                    totals.add(account_id, charge)
-    return failures
+            parts.add(
+                account_id,
+                [
+                    record
+                    for record in records
+                    if isinstance(record, FocusRecord) and _is_of(record, metric)
+                ],
+            )
+    counted = {
+        failure.account_id: parts.end(failure.account_id, is_counted=counts_partial)
+        for failure in failures
+    }
+    incomplete = [Incomplete(f.account_id, f.error, counted[f.account_id]) for f in failures]
+    return Answer(parts.whole(), incomplete)
+
+
+class _Parts:
+    """The sums of each account by itself, until it is known to be whole.
+
+    Attributes:
+        done: Accounts that are whole, and not yet added to the others.
+    """
+
+    def __init__(self, dimensions: Sequence[Dimension]) -> None:
+        self.done: list[str] = []
+        self._dimensions = dimensions
+        self._whole = self._new()
+        self._open: dict[str, list[Totals]] = {}
+
+    def _new(self) -> list[Totals]:
+        return [Totals(by) for by in self._dimensions]
+
+    def add(self, account_id: str, records: Sequence[FocusRecord]) -> None:
+        # The sums of very many accounts would take memory for each of them.
+        while self.done:
+            self._merge(self.done.pop(), is_partial=False)
+        # Of an account that is done, the last records may still be on their way; they are added
+        # in the end.
+        if account_id not in self._open:
+            self._open[account_id] = self._new()
+        for totals in self._open[account_id]:
+            for record in records:
+                totals.add(account_id, record)
+
+    def arrived(self, account_id: str) -> int:
+        return self._open[account_id][0].records if account_id in self._open else 0
+
+    def end(self, account_id: str, *, is_counted: bool) -> int:
+        """Count what there is of an account that failed, or drop it; return how much counts."""
+        if not is_counted:
+            self._open.pop(account_id, None)
+            return 0
+        arrived = self.arrived(account_id)
+        self._merge(account_id, is_partial=True)
+        return arrived
+
+    def whole(self) -> list[Totals]:
+        """Return the sums of all accounts that have not failed, and of what was counted."""
+        for account_id in list(self._open):
+            self._merge(account_id, is_partial=False)
+        return self._whole
+
+    def _merge(self, account_id: str, *, is_partial: bool) -> None:
+        for whole, part in zip(self._whole, self._open.pop(account_id, ()), strict=False):
+            whole.merge(part, is_partial=is_partial)
 
 
 def _is_of(record: FocusRecord, metric: str | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from xml.etree import ElementTree as ET
 
@@ -13,16 +13,16 @@ import pygal  # type: ignore[import-untyped]  # pygal has no types
 
 from cfbilling.cli.plain_text import plain
 from cfbilling.cli.report.amounts import axis_label, axis_unit, money, part_of
-from cfbilling.cli.report.totals import add_to, exact_sum
+from cfbilling.cli.report.steps import Step, Steps, steps_of
+from cfbilling.cli.report.sums import add_to, exact_sum
 
 __all__ = ["PALETTE_CSS", "Chart", "chart_of"]
 
+_WIDTH, _LEFT = 940, 28
 _MOST_SERIES = 8
 _LABELS = 8
-# Ten years: beyond them, a day without a cost has no place of its own.
-_MOST_DAYS = 3660
 _SVG = "http://www.w3.org/2000/svg"
-_LIGHT = "3568c9 e07b39 2a9d8f b8538f 7f63c9 c29b1e d1495b 5b8c3e 8b929a"
+_LIGHT = "3568c9 d4702e 2a9d8f b8538f 7f63c9 ab8714 d1495b 5b8c3e 8b929a"
 _DARK = "7aa5f7 f2a065 56c7b8 df85b9 a994ec e0c05a ef7d8c 93c274 9aa3ad"
 
 
@@ -41,7 +41,7 @@ _CHART_CSS = (
     ".cf-chart .line{stroke:var(--chart-grid);stroke-width:1;fill:none}"
     ".cf-chart .axis text{font-size:13px;fill:var(--chart-text)}"
     ".cf-chart .axis.x text{text-anchor:middle}"
-    ".cf-chart .axis.y text{text-anchor:end}"
+    ".cf-chart .axis.y text{text-anchor:start}"
     ".cf-chart .axis.x .guide{stroke:none}"
     ".cf-chart .bar rect{stroke:none}"
     ".cf-chart .bar:hover rect{opacity:.7}"
@@ -61,11 +61,13 @@ class Chart:
 
     Attributes:
         currency: The currency of the amounts.
+        step: What a bar stands for.
         series: The names of the series, each with the number of its colour.
         svg: The picture, without its colours: `PALETTE_CSS` has them.
     """
 
     currency: str
+    step: Step
     series: Sequence[tuple[str, int]]
     svg: ET.Element
 
@@ -74,17 +76,30 @@ class Chart:
         return ET.tostring(self.svg, encoding="unicode")
 
 
-def chart_of(currency: str, daily: Mapping[str, Mapping[str, Decimal]]) -> Chart:
-    """Draw the cost of each day, stacked by series; the smallest series are put together."""
+def chart_of(
+    currency: str,
+    daily: Mapping[str, Mapping[str, Decimal]],
+    span: tuple[date, date] | None = None,
+) -> Chart:
+    """Draw the cost of each day, stacked by series; the smallest series are put together.
+
+    Args:
+        currency: The currency of the amounts.
+        daily: The cost by series and day; there is at least one.
+        span: The first and the last day of the range that was asked for, with or without a cost.
+            A bar of a long range stands for a week or a month.
+    """
     # A control character is not allowed in SVG at all.
-    currency, daily = plain(currency), _plain_series(daily)
-    days = _days(daily)
-    stacked = _largest(daily)
+    currency = plain(currency)
+    steps = steps_of(span, {date.fromisoformat(day) for days in daily.values() for day in days})
+    stacked = _largest(_by_step(daily, steps))
+    # From the newest back: that is what is looked for first.
+    labelled = steps.names[:: -max(1, -(-len(steps.names) // _LABELS))]
     unit = axis_unit(amount for _, _, amounts in stacked for amount in amounts.values())
     drawn = pygal.StackedBar(
         js=(),
         show_legend=False,
-        width=960,
+        width=_WIDTH,
         height=340,
         margin=8,
         margin_left=0,
@@ -93,43 +108,47 @@ def chart_of(currency: str, daily: Mapping[str, Mapping[str, Decimal]]) -> Chart
         disable_xml_declaration=True,
         show_minor_x_labels=False,
         truncate_label=-1,
-        x_labels_major=days[:: max(1, -(-len(days) // _LABELS))],
+        x_labels_major=labelled,
         value_formatter=lambda value: axis_label(value, unit),
     )
-    drawn.x_labels = days
+    drawn.x_labels = steps.names
+    when = "week from " if steps.step == "week" else ""
     for name, _, amounts in stacked:
-        drawn.add(name, [_bar(name, day, currency, amounts.get(day), unit) for day in days])
+        drawn.add(
+            name,
+            [
+                _bar(f"{when}{step} · {name}", currency, amounts.get(step), unit)
+                for step in steps.names
+            ],
+        )
     colours = [(name, colour) for name, colour, _ in stacked]
-    return Chart(currency, colours, _dressed(drawn.render(is_unicode=True), colours, currency))
+    svg = _dressed(
+        drawn.render(is_unicode=True), colours, f"Cost of each {steps.step} in {currency}"
+    )
+    return Chart(currency, steps.step, colours, svg)
 
 
-def _plain_series(daily: Mapping[str, Mapping[str, Decimal]]) -> dict[str, dict[str, Decimal]]:
+def _by_step(
+    daily: Mapping[str, Mapping[str, Decimal]], steps: Steps
+) -> dict[str, dict[str, Decimal]]:
     """Return the series by the names that are shown, which may be the same for several."""
     series: dict[str, dict[str, Decimal]] = {}
     for name, days in daily.items():
         amounts = series.setdefault(plain(name), {})
         for day, amount in days.items():
-            add_to(amounts, day, amount)
+            add_to(amounts, steps.name_of(date.fromisoformat(day)), amount)
     return series
 
 
 def _bar(
-    name: str, day: str, currency: str, amount: Decimal | None, unit: Decimal
+    name: str, currency: str, amount: Decimal | None, unit: Decimal
 ) -> dict[str, object] | None:
     if not amount:
         return None
     # A float is exact enough for a length, if the length is of the unit; what is written is the
     # amount itself.
-    label = f"{day} · {name}: {money(amount)} {currency}"
+    label = f"{name}: {money(amount)} {currency}"
     return {"value": part_of(amount, unit), "label": label}
-
-
-def _days(daily: Mapping[str, Mapping[str, Decimal]]) -> list[str]:
-    seen = sorted({day for amounts in daily.values() for day in amounts})
-    first, last = date.fromisoformat(seen[0]), date.fromisoformat(seen[-1])
-    if (last - first).days > _MOST_DAYS:
-        return seen
-    return [str(first + timedelta(days=n)) for n in range((last - first).days + 1)]
 
 
 def _largest(
@@ -157,7 +176,7 @@ def _is_empty_bar(element: ET.Element) -> bool:
     return element.get("class") == "bar" and not labels
 
 
-def _dressed(text: str, colours: Sequence[tuple[str, int]], currency: str) -> ET.Element:
+def _dressed(text: str, colours: Sequence[tuple[str, int]], title: str) -> ET.Element:
     """Take the library's own style and script out, and put tooltips and our classes in."""
     ET.register_namespace("", _SVG)
     root = ET.fromstring(text)  # noqa: S314 - drawn here
@@ -178,8 +197,25 @@ def _dressed(text: str, colours: Sequence[tuple[str, int]], currency: str) -> ET
     root.set("class", "cf-chart")
     root.set("role", "img")
     names = ", ".join(name for name, _ in colours)
-    root.set("aria-label", f"Cost of each day in {currency}, stacked: {names}")
+    root.set("aria-label", f"{title}, stacked: {names}")
+    _move_axis_right(root)
     style = ET.Element(_tag("style"))
     style.text = _CHART_CSS
     root.insert(0, style)
     return root
+
+
+def _move_axis_right(root: ET.Element) -> None:
+    """Put the amounts beside the newest bars: that is the end that a narrow screen shows."""
+    plot = root.find(f".//{_tag('g')}[@class='plot']")
+    background = None if plot is None else plot.find(_tag("rect"))
+    if plot is None or background is None:
+        return
+    plot.set("transform", f"translate({_LEFT}, 8)")
+    right = float(background.get("width", "0")) + 6
+    for axis in plot.iter(_tag("g")):
+        if (axis.get("class") or "").startswith("axis y"):
+            for text in axis.iter(_tag("text")):
+                text.set("x", f"{right:g}")
+    # The library had room for them at the left; the first label at the bottom needs some too.
+    root.set("viewBox", f"0 0 {_WIDTH + 20} 340")

@@ -1,60 +1,105 @@
-"""The facts of a report, for the page."""
+"""The facts of a report, whatever it is shown on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
 
 import attrs
 
-from cfbilling import AccountFailure
+from cfbilling.cli.date_range import DateRange
 from cfbilling.cli.query import CostQuestion
-from cfbilling.cli.report.totals import Row, Totals
+from cfbilling.cli.report.answer import Answer
+from cfbilling.cli.report.remarks import remarks
+from cfbilling.cli.report.rows import Row
+from cfbilling.cli.report.totals import Totals
+from cfbilling.cli.span import span_of
 
-__all__ = ["Report", "report_of"]
+__all__ = ["Breakdown", "Report", "report_of"]
+
+
+@attrs.frozen
+class Breakdown:
+    """What was spent in one currency.
+
+    Attributes:
+        currency: The currency; None for records that have neither a cost nor a currency.
+        rows: The lines of the breakdown.
+        total: The line of all records.
+        daily: The cost by series of the chart, and day.
+    """
+
+    currency: str | None
+    rows: Sequence[Row]
+    total: Row
+    daily: Mapping[str, Mapping[str, Decimal]]
 
 
 @attrs.frozen
 class Report:
-    """The facts that the page shows.
+    """The facts that are shown.
 
     Attributes:
         title: The heading.
         facts: Short phrases beneath it, such as the range of days.
+        span: The first and the last day, as far as they are not to come.
         dimension: The heading of the lines' names.
-        currencies: Every currency that occurs.
-        rows: The lines of the breakdown.
-        total: The line of all records.
-        notes: Warnings to the reader, such as accounts that failed.
+        breakdowns: One for each currency.
+        notes: What has to be said beside the numbers.
+        is_complete: Whether no account failed.
     """
 
     title: str
     facts: Sequence[str]
+    span: tuple[date, date] | None
     dimension: str
-    currencies: Sequence[str]
-    rows: Sequence[Row]
-    total: Row
+    breakdowns: Sequence[Breakdown]
     notes: Sequence[str]
+    is_complete: bool = True
 
 
 def report_of(
     question: CostQuestion,
     asked: int,
-    totals: Totals,
-    rows: Sequence[Row],
-    failures: Sequence[AccountFailure],
+    answer: Answer,
+    today: date,
+    top: int | None,
 ) -> Report:
-    """Return the report on the answer to a question about so many accounts."""
-    ids, total = question.accounts.ids, totals.total
+    """Return the report on the answer to a question.
+
+    Args:
+        question: The question.
+        asked: The number of accounts that were asked about.
+        answer: The answer; its first sums are shown.
+        today: The present UTC day.
+        top: The number of lines of each breakdown; None for all.
+
+    Raises:
+        BillingError: If the days are no range.
+    """
+    totals, ids = answer.totals[0], question.accounts.ids
     scope = f"account {ids[0]}" if len(ids) == 1 else f"{asked} accounts"
-    facts = [str(question.days), scope, f"{total.records:,} records"]
+    facts = [str(question.days), scope, f"{totals.records:,} records"]
     if totals.unpriced:
         facts.append(f"{totals.unpriced:,} of them without a cost")
     return Report(
         title="Cloudflare cost and usage",
         facts=facts,
+        span=_span(question.days, today),
         dimension=totals.by.capitalize(),
-        currencies=totals.currencies,
-        rows=rows,
-        total=total,
-        notes=[f"Incomplete: account {failure.account_id} failed." for failure in failures],
+        breakdowns=[_breakdown(totals, currency, top) for currency in totals.tables],
+        notes=list(remarks(totals, answer.incomplete)),
+        is_complete=not answer.incomplete,
     )
+
+
+def _span(days: DateRange, today: date) -> tuple[date, date] | None:
+    chunk = span_of(days, today)
+    last = min(chunk.day_after - timedelta(days=1), today)
+    return (chunk.first_day, last) if chunk.first_day <= last else None
+
+
+def _breakdown(totals: Totals, currency: str | None, top: int | None) -> Breakdown:
+    daily = {} if currency is None else totals.daily(currency)
+    return Breakdown(currency, totals.rows(currency, top), totals.total(currency), daily)

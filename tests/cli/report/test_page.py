@@ -8,11 +8,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from cfbilling import FocusRecord
 from cfbilling.cli.report.chart import chart_of
-from cfbilling.cli.report.facts import Report
+from cfbilling.cli.report.facts import Breakdown, Report
 from cfbilling.cli.report.page import page
-from cfbilling.cli.report.totals import Row
+from cfbilling.cli.report.rows import Row
+from cfbilling.cli.report.terminal import cost_tables
+from cfbilling.cli.report.totals import Totals
 from tests.cli.report.truth import SPAN, cost_by_product, exactly
 from tests.cli.shell import Shell
 
@@ -89,8 +93,25 @@ def test_the_page_asks_for_nothing(shell: Shell, account: str, tmp_path: Path) -
 def test_names_cannot_inject() -> None:
     """A name with markup in it is text on the page and in the picture."""
     evil = "<script>alert(1)</script>\x1b[2J"
-    row = Row(evil, {"USD": Decimal(1)}, {"GB": Decimal(1)}, 1)
-    chart = chart_of("USD", {evil: {"2025-01-01": Decimal(1)}})
-    html = page(Report(evil, [evil], "Zone", ["USD"], [row], row, [evil]), [chart]).decode()
+    row = Row(evil, Decimal(1), None, {(evil, evil, evil): Decimal(1)}, 1)
+    daily = {evil: {"2025-01-01": Decimal(1)}}
+    part = Breakdown(evil, [row], row, daily)
+    html = page(Report(evil, [evil], None, evil, [part], [evil]), [chart_of(evil, daily)]).decode()
     assert "<script>alert" not in html
     assert "\x1b" not in html
+
+
+def test_many_units_are_few_in_a_cell() -> None:
+    """Of twenty units, the page and the terminal show three, and how many others there are."""
+    totals = Totals("account")
+    for index in range(20):
+        record = FocusRecord(consumed_quantity=Decimal(2), consumed_unit=f"unit {index:02}")
+        totals.add("x", record)
+    rows, total = totals.rows(None), totals.total(None)
+    html = page(Report("", [], None, "", [Breakdown(None, rows, total, {})], []), []).decode()
+    (table,) = cost_tables("", totals)
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(table)
+    shown = "2 unit 00, 2 unit 01, 2 unit 02, and 17 more"
+    assert (2, 2) == (html.count(shown), capture.get().count(shown))

@@ -32,6 +32,7 @@ def cost_by_product(shell: Shell, ids: list[str]) -> dict[str, Decimal]:
         for wire in shell.sandbox.usage_query(account_id, *QUARTER, cost=True):
             cost = wire.get("BilledCost")
             if isinstance(cost, Decimal):
-                name = str(wire.get("x_ProductFamilyName") or "(no product)")
+                names = ("x_ProductFamilyName", "x_BillableMetricName", "x_BillableMetricId")
+                name = str(next(filter(None, map(wire.get, names)), "(no product)"))
                 costs[name] = exactly([costs.get(name, Decimal(0)), cost])
     return costs

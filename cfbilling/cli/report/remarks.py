@@ -1,0 +1,32 @@
+"""What has to be said beside the numbers, on each output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from cfbilling.cli.plain_text import plain, plain_number
+from cfbilling.cli.report.answer import Incomplete
+from cfbilling.cli.report.totals import Totals
+
+__all__ = ["remarks"]
+
+
+def remarks(totals: Totals, incomplete: Iterable[Incomplete]) -> Iterator[str]:
+    """Yield what has to be said of sums.
+
+    Args:
+        totals: The sums.
+        incomplete: The accounts that failed.
+    """
+    if not totals.records:
+        yield "No records in this period."
+    for currency in totals.currencies:
+        total = totals.total(currency)
+        # Most accounts that serve themselves use less than what is included.
+        if total.cost == 0 and total.list_cost:
+            cost = f"{plain_number(total.list_cost)} {plain(currency)}"
+            yield (
+                f"Nothing was billed in {plain(currency)}; "
+                f"the list cost of these records is {cost}."
+            )
+    yield from map(str, incomplete)
