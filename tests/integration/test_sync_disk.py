@@ -8,16 +8,17 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, get_args
 
 import pytest
 
-from cfbilling import StoreError, plan
+from cfbilling import AccountFailure, FanOutError, StoreError, plan
 from cfbilling.sandbox import Sandbox
 from cfbilling.store.folder import Folder
-from cfbilling.store.place import PART, mapped
-from cfbilling.sync import Store, StoreFormat, due, sync, sync_unit
+from cfbilling.store.place import PART, Part, mapped
+from cfbilling.sync import Store, StoreFormat, SyncResult, due, sync, sync_unit
 from tests.integration.stores import TODAY, client_of, objects, same
 from tests.integration.test_sync_processes import check_whole, finished, units_of
 
@@ -90,17 +91,18 @@ async def test_a_full_disk_leaves_the_old_object(tmp_path: Path, form: StoreForm
 
 
 @pytest.mark.parametrize("form", FORMATS)
-async def test_files_that_may_not_grow_fail_one_by_one(tmp_path: Path, form: StoreFormat) -> None:
-    """Under a limit on the length of files, what fits is written, and the rest is named."""
+async def test_files_that_may_not_grow_are_named(tmp_path: Path, form: StoreFormat) -> None:
+    """Under a limit on the length of files each failure is named, until nothing fits any more."""
     told = {"ndjson": ""} if form == "ndjson" else {}
     async with Sandbox(accounts=2, records_per_day=20, today=TODAY) as sandbox:
         units = units_of(sandbox)
-        said = await finished(sandbox, tmp_path, most_bytes="2000", **told)
-        assert len(units) == len(said)
+        *said, end = await finished(sandbox, tmp_path, most_bytes="2000", **told)
+        assert 5 == len(said) < len(units)
         for each in said:
             assert each is not None
             assert each.startswith("StoreError cannot write endpoint=usage/")
             assert each.endswith(": File too large")
+        assert said[-1] == f"{end}".replace("refused: ", "StoreError ")
         assert {} == objects(tmp_path)
         await finished(sandbox, tmp_path, **told)
         whole = objects(tmp_path)
@@ -109,6 +111,92 @@ async def test_files_that_may_not_grow_fail_one_by_one(tmp_path: Path, form: Sto
         said = await finished(sandbox, tmp_path, most_bytes="2000", **told)
         assert any(each is not None for each in said)
         assert whole == objects(tmp_path)
+
+
+class LatePart(FullPart):
+    """A part that fails when all of it is there."""
+
+    def __init__(self, place: Folder, key: str, number: int) -> None:
+        super().__init__(place, key, 2**30)
+        self._number = number
+
+    def commit(self) -> int:
+        """Fail."""
+        with mapped(f"write {self._key}"):
+            raise OSError(self._number, os.strerror(self._number))
+
+
+class FailingFolder(Folder):
+    """A folder where some units in turn cannot be written, as it turns out in the end.
+
+    Attributes:
+        works: Of each so many units in turn, the last can be written; 0 for none.
+        number: What the others fail by.
+    """
+
+    works = 0
+    number = errno.ENOSPC
+    _parts = 0
+
+    def part(self, key: str) -> Part:  # type: ignore[override]  # a part as good as any
+        """Begin a file, or not."""
+        self._parts += 1
+        if self.works and self._parts % self.works == 0:
+            return super().part(key)
+        return LatePart(Folder(self._path), key, self.number)
+
+
+async def _synced_into(place: FailingFolder, folder: Path) -> tuple[BaseException | None, int]:
+    """Sync 24 units, one after the other; return what was raised, and the number of requests."""
+    store = Store(folder)
+    store.objects._place = place
+    async with Sandbox(accounts=2, today=TODAY, records_per_day=1) as sandbox:
+        async with client_of(sandbox, concurrency=1) as client:
+            units = list(plan(sandbox.account_ids, "2025-01-01", "2026-01-01", endpoint="usage"))
+            try:
+                await sync(client, units, store)
+            except (StoreError, FanOutError) as error:
+                return error, len(sandbox.requests)
+        return None, len(sandbox.requests)
+
+
+async def test_a_store_that_fails_for_good_ends_the_sync(tmp_path: Path) -> None:
+    """After five units in a row that a full disk did not take, no more of the quota is used."""
+    error, requests = await _synced_into(FailingFolder(tmp_path), tmp_path)
+    assert type(error) is StoreError
+    assert "No space left on device" in str(error)
+    # The next ones are fetched ahead.
+    assert requests < 10
+
+
+@pytest.mark.parametrize(
+    ("works", "number"), [(5, errno.ENOSPC), (0, errno.ECONNRESET)], ids=["some", "transient"]
+)
+async def test_a_store_that_may_recover_ends_nothing(
+    tmp_path: Path, works: int, number: int
+) -> None:
+    """With a success in between, or what may pass, each unit is tried, and each failure named."""
+    place = FailingFolder(tmp_path)
+    place.works, place.number = works, number
+    error, requests = await _synced_into(place, tmp_path)
+    assert isinstance(error, FanOutError)
+    assert (24, 24 - 24 // works if works else 24) == (requests, len(error.failures))
+
+
+async def test_what_the_service_refuses_is_no_success_of_the_store(tmp_path: Path) -> None:
+    """Refusals between the failures of a store begin no new row."""
+    store = Store(tmp_path)
+    store.objects._place = FailingFolder(tmp_path)
+    async with Sandbox(accounts=2, today=TODAY, records_per_day=1) as sandbox:
+        sandbox.refuse(sandbox.account_ids[1])
+        each = (
+            plan([id_], "2025-01-01", "2026-01-01", endpoint="usage") for id_ in sandbox.account_ids
+        )
+        units = [unit for pair in zip(*each, strict=True) for unit in pair]
+        async with client_of(sandbox, concurrency=1) as client:
+            with pytest.raises(StoreError, match="No space left"):
+                await sync(client, units, store)
+        assert len(sandbox.requests) < 16
 
 
 def _mounted(folder: Path, *options: str) -> bool:
@@ -139,11 +227,14 @@ async def test_a_small_disk_keeps_what_fits(small_disk: Path) -> None:
         Sandbox(accounts=3, records_per_day=12, today=TODAY) as sandbox,
         client_of(sandbox) as client,
     ):
-        units = units_of(sandbox)
-        report = await sync(client, units, store, on_error="report")
-        assert report.fetched
-        assert report.failures
-        for failure in report.failures:
+        outcomes: list[SyncResult | AccountFailure | None] = []
+        # Whether five that do not fit follow each other is up to their sizes.
+        with suppress(StoreError):
+            units = units_of(sandbox)
+            await sync(client, units, store, on_result=outcomes.append, on_error="report")
+        failures = [each for each in outcomes if isinstance(each, AccountFailure)]
+        assert len(outcomes) > len(failures) > 0
+        for failure in failures:
             assert isinstance(failure.error, StoreError)
             assert not failure.error.transient
             assert "No space left on device" in failure.error.message
