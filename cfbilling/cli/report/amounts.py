@@ -10,8 +10,10 @@ __all__ = [
     "MOST_UNITS",
     "axis_label",
     "axis_unit",
+    "change",
     "money",
     "part_of",
+    "percent",
     "quantities",
     "quantity",
     "share",
@@ -21,6 +23,7 @@ MOST_UNITS = 3
 """How many units a cell shows."""
 
 _CENTS = 2
+_MOST_PER_CENT = 999
 # The usual context has an end to its exponents that the wire has not.
 _ROUNDING = decimal.Context(
     prec=400,
@@ -63,6 +66,26 @@ def quantities(used: Mapping[str, Decimal], most: int | None = None) -> str:
     shown = [f"{quantity(amount)} {unit}" for unit, amount in sorted(used.items())]
     others = 0 if most is None else len(shown) - most
     return ", ".join(shown if others <= 0 else [*shown[:most], f"and {others} more"])
+
+
+def percent(part: Decimal, whole: Decimal) -> str:
+    """Return what part of *whole* an amount is, in per cent; nothing of what is not above 0."""
+    if whole <= 0:
+        return ""
+    shown = f"{part_of(part, whole) * 100:.1f} %"
+    return "< 0.1 %" if shown == "0.0 %" and part > 0 else shown.replace("-0.0 %", "0.0 %")
+
+
+def change(cost: Decimal | None, before: Decimal | None) -> str:
+    """Return by how many per cent a cost is higher or lower than it was before."""
+    if not before:
+        return "new" if cost else ""
+    if before < 0:
+        return ""
+    per_cent = (part_of(cost or Decimal(0), before) - 1) * 100
+    if per_cent > _MOST_PER_CENT:
+        return f"> {_MOST_PER_CENT} %"
+    return f"{per_cent:+.1f} %" if f"{per_cent:.1f}".strip("-") != "0.0" else "0.0 %"
 
 
 def share(amount: Decimal, top: Decimal) -> float:

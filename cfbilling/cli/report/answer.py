@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 
 import attrs
 
-from cfbilling import AccountFailure, BillingError, FocusRecord
+from cfbilling import AccountFailure, BillingError, FocusRecord, Record
 from cfbilling.cli.connection import Connection
+from cfbilling.cli.date_range import DateRange
 from cfbilling.cli.errors import print_error
-from cfbilling.cli.query import Question
-from cfbilling.cli.report.dimensions import Dimension, metric_of
+from cfbilling.cli.query import CostQuestion, Question
+from cfbilling.cli.report.dimensions import Dimension, metric_of, own_name
 from cfbilling.cli.report.totals import Totals
 from cfbilling.events import AccountDone, Event, Observer
 
@@ -46,15 +47,36 @@ class Answer:
     Attributes:
         totals: The sums, for each dimension that was asked for.
         incomplete: The accounts that failed.
+        names: What the accounts are called, by their ids, as far as records say.
+        days_before: The period before, if that is compared.
+        incomplete_before: The accounts that failed in the period before.
     """
 
     totals: Sequence[Totals]
     incomplete: Sequence[Incomplete]
+    names: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    days_before: DateRange | None = None
+    incomplete_before: Sequence[Incomplete] = ()
+
+    def days(self, question: CostQuestion) -> str:
+        """Return the days of the question, for people, and what they are compared with."""
+        if self.days_before is None:
+            return str(question.days)
+        return f"{question.days}, compared with {self.days_before}"
 
     @property
     def errors(self) -> list[BillingError]:
         """Why accounts failed."""
         return [account.error for account in self.incomplete]
+
+    def compared(self, before: Answer, days: DateRange) -> Answer:
+        """Return this answer with that of the period before, which is these days."""
+        for totals, other in zip(self.totals, before.totals, strict=True):
+            totals.compare(other)
+        names = {**before.names, **self.names}
+        return attrs.evolve(
+            self, names=names, days_before=days, incomplete_before=before.incomplete
+        )
 
     def is_empty(self, asked: int) -> bool:
         """Return whether there is nothing to show of so many accounts: all failed."""
@@ -93,6 +115,7 @@ async def add_up(
         observer(event)
 
     failures: list[AccountFailure] = []
+    names: dict[str, str] = {}
     async with aclosing(question.batches(connection, observe)) as batches:
         async for batch in batches:
             if isinstance(batch, AccountFailure):
@@ -102,6 +125,8 @@ async def add_up(
                 print_error(f"{batch.account_id} failed: {batch.error}{partly}")
                 continue
             account_id, records = batch
+            if account_id not in names and (name := _name_in(records, account_id)):
+                names[account_id] = name
             parts.add(
                 account_id,
                 [
@@ -115,7 +140,7 @@ async def add_up(
         for failure in failures
     }
     incomplete = [Incomplete(f.account_id, f.error, counted[f.account_id]) for f in failures]
-    return Answer(parts.whole(), incomplete)
+    return Answer(parts.whole(), incomplete, names)
 
 
 class _Parts:
@@ -167,6 +192,13 @@ class _Parts:
     def _merge(self, account_id: str, *, is_partial: bool) -> None:
         for whole, part in zip(self._whole, self._open.pop(account_id, ()), strict=False):
             whole.merge(part, is_partial=is_partial)
+
+
+def _name_in(records: Sequence[Record], account_id: str) -> str | None:
+    for record in records:
+        if isinstance(record, FocusRecord) and (name := own_name(account_id, record)):
+            return name
+    return None
 
 
 def _is_of(record: FocusRecord, metric: str | None) -> bool:

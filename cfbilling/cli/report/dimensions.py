@@ -13,6 +13,7 @@ __all__ = [
     "Dimension",
     "Place",
     "metric_of",
+    "own_name",
     "place_of",
     "product_of",
     "shown_names",
@@ -34,6 +35,13 @@ Place = tuple[str, str | None]
 def metric_of(record: FocusRecord) -> str | None:
     """Return the name of what was used; in version 1, that is the service's."""
     return record.x_billable_metric_name or record.x_billable_metric_id or record.service_name
+
+
+def own_name(account_id: str, record: FocusRecord) -> str | None:
+    """Return what an account is called, if a record of it says."""
+    # What another account is called, such as one that pays for this, is not its name.
+    is_own = record.billing_account_id in (None, account_id)
+    return record.billing_account_name if is_own else None
 
 
 def product_of(record: FocusRecord) -> str:
@@ -72,9 +80,7 @@ def place_of(by: Dimension, account_id: str, record: FocusRecord) -> Place:
         record: The record; not every revision says whose it is.
     """
     if by == "account":
-        # What another account is called, such as one that pays for this, is not its name.
-        is_own = record.billing_account_id in (None, account_id)
-        return account_id, record.billing_account_name if is_own else None
+        return account_id, own_name(account_id, record)
     if by == "zone":
         name = record.x_zone_name
         return record.x_zone_id or name or "(no zone)", name

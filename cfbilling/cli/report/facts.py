@@ -79,8 +79,8 @@ def report_of(
         BillingError: If the days are no range.
     """
     totals, ids = answer.totals[0], question.accounts.ids
-    scope = f"account {ids[0]}" if len(ids) == 1 else f"{asked} accounts"
-    facts = [str(question.days), scope, f"{totals.records:,} records"]
+    scope = _account(ids[0], answer.names) if len(ids) == 1 else f"{asked} accounts"
+    facts = [answer.days(question), scope, f"{totals.records:,} records"]
     if totals.unpriced:
         facts.append(f"{totals.unpriced:,} of them without a cost")
     return Report(
@@ -89,9 +89,14 @@ def report_of(
         span=_span(question.days, today),
         dimension=totals.by.capitalize(),
         breakdowns=[_breakdown(totals, currency, top) for currency in totals.tables],
-        notes=list(remarks(totals, answer.incomplete)),
+        notes=list(remarks(answer)),
         is_complete=not answer.incomplete,
     )
+
+
+def _account(account_id: str, names: Mapping[str, str]) -> str:
+    name = names.get(account_id)
+    return f"account {account_id}" if name is None else f"account {name} ({account_id})"
 
 
 def _span(days: DateRange, today: date) -> tuple[date, date] | None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from decimal import Decimal
 from importlib import resources
 
+from cfbilling.cli.report.amounts import change
 from cfbilling.cli.report.chart import PALETTE_CSS, Chart
 from cfbilling.cli.report.facts import Breakdown, Report
 from cfbilling.cli.report.page_table import amount_html, breakdown_table, text_html
+from cfbilling.cli.report.rows import Row
 
 __all__ = ["page"]
 
@@ -43,11 +46,19 @@ def page(report: Report, charts: Sequence[Chart]) -> bytes:
 def _headline(parts: Sequence[Breakdown]) -> str:
     shown = "".join(
         f'<p class="total" data-currency="{text_html(part.currency)}">'
-        f"<span>{text_html(part.currency)}</span> {amount_html(part.total.cost)}</p>"
+        f"<span>{text_html(part.currency)}</span> {amount_html(part.total.cost or Decimal(0))}"
+        f"{_against(part.total)}</p>"
         for part in parts
-        if part.currency is not None and part.total.cost is not None
+        if part.currency is not None and (part.total.cost, part.total.before) != (None, None)
     )
     return shown or '<p class="total">no cost</p>'
+
+
+def _against(total: Row) -> str:
+    if total.before is None:
+        return ""
+    changed = change(total.cost, total.before)
+    return f"<small>{changed} against {amount_html(total.before)} before</small>"
 
 
 def _figure(chart: Chart) -> str:

@@ -10,7 +10,15 @@ from typing import Any
 import attrs
 
 from cfbilling.cli.plain_text import plain, plain_number
-from cfbilling.cli.report.amounts import MOST_UNITS, money, quantities, share
+from cfbilling.cli.report.amounts import (
+    MOST_UNITS,
+    change,
+    money,
+    part_of,
+    percent,
+    quantities,
+    share,
+)
 from cfbilling.cli.report.facts import Breakdown
 from cfbilling.cli.report.rows import Row
 
@@ -84,7 +92,7 @@ def _columns(dimension: str, part: Breakdown) -> list[_Column]:
     names, used = [row.name for row in rows], [quantities(line.used, MOST_UNITS) for line in lines]
     columns = [_Column(dimension, [text_html(line.name) for line in lines], names, is_number=False)]
     if part.currency is not None:
-        columns.append(_cost_column(part.currency, rows, part.total))
+        columns += _cost_columns(part.currency, rows, part.total)
     if any(used):
         columns.append(_Column("Used", [*map(text_html, used)], used[:-1], is_number=False))
     counts = [line.records for line in lines]
@@ -92,15 +100,31 @@ def _columns(dimension: str, part: Breakdown) -> list[_Column]:
     return columns
 
 
-def _cost_column(currency: str, rows: Sequence[Row], total: Row) -> _Column:
-    costs = [row.cost or Decimal(0) for row in rows]
+def _cost_columns(currency: str, rows: Sequence[Row], total: Row) -> list[_Column]:
+    costs, lines = [row.cost or Decimal(0) for row in rows], [*rows, total]
     top = max(costs, default=Decimal(0))
-    cells = [_cost(row) + _bar(row, top) for row in rows]
-    return _Column(currency, [*cells, _cost(total)], costs)
+    cells = [_cost(row.cost) + _bar(row, top) for row in rows]
+    columns = [_Column(currency, [*cells, _cost(total.cost)], costs)]
+    shares = [percent(line.cost or Decimal(0), total.cost or Decimal(0)) for line in lines]
+    if any(shares):
+        columns.append(_Column("Share", shares, costs))
+    if total.before is None and all(row.before is None for row in rows):
+        return columns
+    before = [row.before or Decimal(0) for row in rows]
+    columns.append(_Column("Before", [_cost(line.before) for line in lines], before))
+    changes = [change(line.cost, line.before) for line in lines]
+    columns.append(_Column("Change", changes, [_growth(row) for row in rows]))
+    return columns
 
 
-def _cost(row: Row) -> str:
-    return "" if row.cost is None else amount_html(row.cost)
+def _growth(row: Row) -> float:
+    if not row.before or row.before < 0:
+        return float("inf") if row.cost else float("-inf")
+    return part_of(row.cost or Decimal(0), row.before)
+
+
+def _cost(amount: Decimal | None) -> str:
+    return "" if amount is None else amount_html(amount)
 
 
 def _bar(row: Row, top: Decimal) -> str:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from cfbilling.cli.plain_text import plain, plain_number
-from cfbilling.cli.report.answer import Incomplete
-from cfbilling.cli.report.totals import Totals
+from cfbilling.cli.report.answer import Answer
 
 __all__ = ["remarks"]
 
 
-def remarks(totals: Totals, incomplete: Iterable[Incomplete]) -> Iterator[str]:
-    """Yield what has to be said of sums.
-
-    Args:
-        totals: The sums.
-        incomplete: The accounts that failed.
-    """
+def remarks(answer: Answer) -> Iterator[str]:
+    """Yield what has to be said of an answer, of whose sums the first are shown."""
+    totals = answer.totals[0]
     if not totals.records:
         yield "No records in this period."
     for currency in totals.currencies:
@@ -29,4 +24,6 @@ def remarks(totals: Totals, incomplete: Iterable[Incomplete]) -> Iterator[str]:
                 f"Nothing was billed in {plain(currency)}; "
                 f"the list cost of these records is {cost}."
             )
-    yield from map(str, incomplete)
+    yield from map(str, answer.incomplete)
+    for account in answer.incomplete_before:
+        yield f"In the period before: {account}"

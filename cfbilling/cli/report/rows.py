@@ -24,6 +24,7 @@ class Row:
         name: The name of what is added up here.
         cost: The billed cost, in the currency of the line; None if no record has one.
         list_cost: The same at list prices.
+        before: The billed cost in the period before, if that is compared.
         quantities: What was used, by product, unit and metric.
         records: The number of records.
         is_partial: Whether records of an account that failed are among them.
@@ -34,6 +35,7 @@ class Row:
     list_cost: Decimal | None = None
     quantities: dict[Thing, Decimal] = attrs.field(factory=dict[Thing, Decimal])
     records: int = 0
+    before: Decimal | None = None
     is_partial: bool = False
 
     @property
@@ -55,6 +57,8 @@ class Row:
             self.cost = added(self.cost, other.cost)
         if other.list_cost is not None:
             self.list_cost = added(self.list_cost, other.list_cost)
+        if other.before is not None:
+            self.before = added(self.before, other.before)
         self.records += other.records
         self.is_partial |= other.is_partial
 
@@ -70,8 +74,9 @@ def together(name: str, rows: Iterable[Row]) -> Row:
 def ranked(rows: Iterable[Row]) -> list[Row]:
     """Return lines by cost, the highest first; where that is the same, by what they would cost."""
 
-    def rank(row: Row) -> tuple[Decimal, Decimal, int, str]:
-        return _negated(row.cost), _negated(row.list_cost), -row.records, row.name
+    def rank(row: Row) -> tuple[Decimal, Decimal, Decimal, int, str]:
+        amounts = _negated(row.cost), _negated(row.list_cost), _negated(row.before)
+        return *amounts, -row.records, row.name
 
     return sorted(rows, key=rank)
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cfbilling.cli.plain_text import plain, plain_number
-from cfbilling.cli.report.amounts import MOST_UNITS, money, quantities, share
+from cfbilling.cli.report.amounts import MOST_UNITS, change, money, quantities, share
 from cfbilling.cli.report.layout import Widths, fitted
 from cfbilling.cli.report.rows import Row
 from cfbilling.cli.report.totals import Totals
@@ -52,14 +52,14 @@ def cost_tables(
         rows = totals.rows(currency, top)
         lines = [*rows, totals.total(currency)]
         names = [totals.by.capitalize(), *(plain(line.name) for line in lines)]
-        costs = ["" if currency is None else plain(currency), *(_amount(line) for line in lines)]
+        amounts = [] if currency is None else _amounts(plain(currency), lines, totals)
         units = ["Used", *(plain(quantities(line.used, MOST_UNITS)) for line in lines)]
         records = ["Records", *(f"{line.records:,}" for line in lines)]
         trend = f"{months[0]} to {months[-1]}" if months else ""
         bar = max(len(months), cell_len(trend)) if shows_trend else _BAR_WIDTH
         wanted = Widths(
             _widest(names),
-            () if currency is None else (_widest(costs),),
+            [_widest(texts) for texts in amounts],
             0 if currency is None else bar,
             _widest(units) if shows_usage and any(units[1:]) else 0,
             _widest(records),
@@ -68,8 +68,8 @@ def cost_tables(
         table = Table(title=title, title_justify="left", width=fit.all)
         columns: list[Sequence[str]] = []
         _add(table, columns, names, fit.name)
-        for each in fit.amounts:
-            _add(table, columns, costs, each, is_number=True)
+        for texts, each in zip(amounts, fit.amounts, strict=True):
+            _add(table, columns, texts, each, is_number=True)
         if shows_trend and currency is not None:
             _add(table, columns, [trend, *_trends(totals, rows, currency, months), ""], fit.bar)
         else:
@@ -119,6 +119,9 @@ def exact_totals(totals: Totals) -> Iterator[str]:
         cost = totals.total(currency).cost
         if cost is not None:
             yield f"Total, exactly: {plain_number(cost)} {plain(currency)}"
+        before = totals.total(currency).before
+        if before is not None:
+            yield f"The period before, exactly: {plain_number(before)} {plain(currency)}"
     if totals.unpriced:
         yield f"{totals.unpriced:,} records have no cost."
 
@@ -127,8 +130,17 @@ def _widest(texts: Sequence[str]) -> int:
     return max(map(cell_len, texts))
 
 
-def _amount(row: Row) -> str:
-    return "" if row.cost is None else money(row.cost)
+def _amounts(currency: str, lines: Sequence[Row], totals: Totals) -> list[list[str]]:
+    """Return the columns of amounts, each with its heading."""
+    costs = [currency, *(_amount(line.cost) for line in lines)]
+    if totals.before is None:
+        return [costs]
+    before = ["Before", *(_amount(line.before) for line in lines)]
+    return [costs, before, ["Change", *(change(line.cost, line.before) for line in lines)]]
+
+
+def _amount(amount: Decimal | None) -> str:
+    return "" if amount is None else money(amount)
 
 
 def _bars(rows: Sequence[Row], width: int) -> list[str]:

@@ -36,25 +36,28 @@ class Totals:
     Attributes:
         by: That dimension.
         records: The number of records.
+        names: What records call each line, by its key.
         unpriced: The number of those without a cost.
+        before: The sums of the period before, if that is compared.
     """
 
     def __init__(self, by: Dimension) -> None:
         self.by: Dimension = by
         self.records = 0
         self.unpriced = 0
+        self.before: Totals | None = None
         # By day, a chart is of products.
         self._series_by: Dimension = "product" if by in _TIMES else by
         self._rows: dict[str | None, dict[str, Row]] = {}
         self._daily: dict[str, dict[str, dict[str, Decimal]]] = {}
-        self._names: dict[str, str | None] = {}
+        self.names: dict[str, str | None] = {}
         self._series_names: dict[str, str | None] = {}
 
     def add(self, account_id: str, record: FocusRecord) -> None:
         """Add a record of an account."""
         cost = record.billed_cost
         currency = record.billing_currency or (None if cost is None else _NO_CURRENCY)
-        key = _known(self._names, *place_of(self.by, account_id, record))
+        key = _known(self.names, *place_of(self.by, account_id, record))
         rows = self._rows.setdefault(currency, {})
         row = rows.get(key)
         if row is None:
@@ -97,16 +100,25 @@ class Totals:
                 for day, cost in days.items():
                     add_to(into, day, cost)
         for names, more_names in (
-            (self._names, other._names),
+            (self.names, other.names),
             (self._series_names, other._series_names),
         ):
             for key, name in more_names.items():
                 _known(names, key, name)
 
+    def compare(self, before: Totals) -> None:
+        """Have lines tell what they cost before.
+
+        Args:
+            before: The sums of the period before, by the same dimension.
+        """
+        self.before = before
+
     @property
     def currencies(self) -> list[str]:
-        """Every currency that occurs."""
-        return sorted(currency for currency in self._rows if currency is not None)
+        """Every currency that occurs, now or before."""
+        known = {*self._rows, *(self.before.currencies if self.before else ())}
+        return sorted(currency for currency in known if currency is not None)
 
     @property
     def tables(self) -> list[str | None]:
@@ -120,7 +132,9 @@ class Totals:
 
     def total(self, currency: str | None) -> Row:
         """Return the line of all records of a table."""
-        total = together("Total", self._of(currency).values())
+        total = together("Total", self.by_key(currency).values())
+        if self.before is not None:
+            total.before = self.before.total(currency).cost
         return attrs.evolve(total, name="Total, incomplete") if total.is_partial else total
 
     def rows(self, currency: str | None, top: int | None = None) -> list[Row]:
@@ -128,8 +142,10 @@ class Totals:
 
         Days and months are in their order.
         """
-        names = shown_names(self.by, self._names)
-        rows = ranked(attrs.evolve(row, name=names[key]) for key, row in self._of(currency).items())
+        names = self._shown
+        rows = ranked(
+            attrs.evolve(row, name=names[key]) for key, row in self.by_key(currency).items()
+        )
         kept, rest = rows[:top], rows[len(rows) if top is None else top :]
         if self.by in _TIMES:
             kept.sort(key=lambda row: row.name)
@@ -149,16 +165,24 @@ class Totals:
                 add_to(months, day[:_MONTH], cost)
         return by_series
 
-    def _of(self, currency: str | None) -> Mapping[str, Row]:
-        rows = self._rows.get(currency, {})
-        without = self._rows.get(None)
-        if currency is None or without is None or None in self.tables:
-            return rows
-        both: dict[str, Row] = {}
-        for part in (rows, without):
-            for key, row in part.items():
-                both.setdefault(key, Row(key)).add(row)
-        return both
+    @property
+    def _shown(self) -> dict[str, str]:
+        names = dict(self.before.names) if self.before else {}
+        for key, name in self.names.items():
+            _known(names, key, name)
+        return shown_names(self.by, names)
+
+    def by_key(self, currency: str | None) -> Mapping[str, Row]:
+        """Return the lines of a table by what tells them apart, which may be no name."""
+        rows = dict(self._rows.get(currency, {}))
+        if currency is not None and None not in self.tables:
+            for key, row in self._rows.get(None, {}).items():
+                rows[key] = together(key, filter(None, (rows.get(key), row)))
+        # A day or a month is in one of the periods only.
+        if self.before is not None and self.by not in _TIMES:
+            for key, row in self.before.by_key(currency).items():
+                rows[key] = attrs.evolve(rows.get(key) or Row(key), before=row.cost)
+        return rows
 
 
 def _known(names: dict[str, str | None], key: str, name: str | None) -> str:

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from decimal import Decimal
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from cfbilling.cli.report.page import page
 from cfbilling.cli.report.rows import Row
 from cfbilling.cli.report.terminal import cost_tables
 from cfbilling.cli.report.totals import Totals
-from tests.cli.report.truth import SPAN, cost_by_product, exactly
+from tests.cli.report.truth import QUARTER, SPAN, cost_by_product, exactly
 from tests.cli.shell import Shell
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -115,3 +116,16 @@ def test_many_units_are_few_in_a_cell() -> None:
         console.print(table)
     shown = "2 unit 00, 2 unit 01, 2 unit 02, and 17 more"
     assert (2, 2) == (html.count(shown), capture.get().count(shown))
+
+
+def test_the_page_names_the_account(shell: Shell, account: str, tmp_path: Path) -> None:
+    """The page of a single account has its name with its id, and the share of each line."""
+    target = tmp_path / "report.html"
+    shell.run("report", account, *SPAN, "--html", str(target))
+    wires = shell.sandbox.usage_query(account, *QUARTER, cost=True)
+    names = {str(wire["BillingAccountName"]) for wire in wires if "BillingAccountName" in wire}
+    (name,) = names
+    text = target.read_text()
+    assert f"account {escape(name)} ({account})" in text
+    shares = re.findall(r">([\d.]+) %<", text.partition("</tbody>")[0])
+    assert abs(sum(map(float, shares)) - 100) < 2
