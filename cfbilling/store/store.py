@@ -25,11 +25,15 @@ from cfbilling.streams.record_stream import RecordStream
 __all__ = ["Store", "StoreFormat"]
 
 StoreFormat: TypeAlias = Literal["parquet", "ndjson"]
-"""``parquet`` needs the extra ``arrow``; ``ndjson`` is gzipped."""
+"""``parquet`` needs the extra ``arrow``. ``ndjson`` is gzipped; how many digits of its numbers are
+kept is up to who reads it: DuckDB and Polars make doubles of them."""
 
 
 class Store:
     """A folder, or any place that fsspec opens.
+
+    Others read it by a glob such as ``**/*.parquet``: a killed process can leave hidden files of
+    another suffix, at which Polars stops when it is given the folder alone.
 
     Args:
         destination: The folder's path, or a URL such as ``s3://bucket/folder``; a URL needs fsspec

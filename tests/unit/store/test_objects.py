@@ -200,3 +200,27 @@ async def test_an_object_that_vanishes_between_two_looks_is_told() -> None:
     place.open = once  # type: ignore[method-assign]
     with pytest.raises(StoreError, match="is not there any more"):
         await anext(objects.read(UNIT))
+
+
+@pytest.mark.parametrize("shape", [NdjsonObjects(), ParquetObjects()])
+async def test_a_long_unit_is_written_as_it_comes(shape: NdjsonObjects | ParquetObjects) -> None:
+    """What is more than a row group, or than a block, is written before all of it is there."""
+    some = records(40, ChargeDescription=f'"{"x" * 2**20}"')
+    place, seen = MemoryPlace(), list[int]()
+    parts: list[Part] = []
+    begin = place.part
+
+    def part(key: str) -> Part:
+        parts.append(begin(key))
+        return parts[-1]
+
+    async def one_by_one() -> AsyncIterator[list[ChargeRecord]]:
+        for record in some:
+            seen.append(parts[0].file.tell())
+            yield [record]
+
+    place.part = part  # type: ignore[method-assign]
+    objects = Objects(place, shape)
+    await objects.write(UNIT, one_by_one(), FACTS)
+    assert seen[0] < seen[20] < seen[-1]
+    assert some == [record async for batch in objects.read(UNIT) for record in batch]

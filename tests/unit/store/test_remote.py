@@ -115,6 +115,18 @@ def test_where_nobody_says_when_it_was_made_leftovers_stay(
     assert [f"{root}/endpoint=usage/.data{PART}"] == system.find(root)
 
 
+def test_a_folder_that_is_not_there_has_no_keys(
+    place: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some file systems raise for it, where others find nothing."""
+
+    def missing(_: str) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(place._system, "find", missing)
+    assert set() == place.keys("endpoint=usage")
+
+
 @pytest.mark.parametrize(
     ("step", "call"),
     [
