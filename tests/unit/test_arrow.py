@@ -35,7 +35,7 @@ def test_columns_have_the_names_of_the_wire() -> None:
     """Numbers are decimals, moments are UTC, and what no column is for is text at the end."""
     found = schema(UsageRecord)
     assert [*UsageRecord.wire_names.values(), "extra"] == found.names
-    assert pa.decimal128(38, 26) == found.field("BilledCost").type
+    assert pa.decimal128(38, 28) == found.field("BilledCost").type
     assert pa.decimal128(38, 22) == found.field("ConsumedQuantity").type
     assert pa.timestamp("us", tz="UTC") == found.field("ChargePeriodStart").type
     assert pa.string() == found.field("Tags").type
