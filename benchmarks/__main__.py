@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from benchmarks.arrow import arrow
 from benchmarks.csv import csv
 from benchmarks.engines import engines
+from benchmarks.export import export
 from benchmarks.fanout import fanout
 from benchmarks.growth import growth
 from benchmarks.harness.figures import Benchmark, Setup
@@ -32,6 +34,8 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
         "memory": memory,
         "growth": growth,
         "csv": csv,
+        "arrow": arrow,
+        "export": export,
         "engines": engines,
     }
 )
@@ -49,6 +53,13 @@ def _parser() -> argparse.ArgumentParser:
         "--quick",
         action="store_true",
         help="use small sizes: shows that everything runs, measures little",
+    )
+    add(
+        "--megabytes",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="about how long the answer is that is exported (default: 1000; 10 with --quick)",
     )
     add("--save", type=Path, metavar="FILE", help="save the figures as JSON")
     add("--compare", type=Path, metavar="FILE", help="compare with the figures saved in this file")
@@ -70,8 +81,10 @@ def main() -> None:
         parser.error(f"cannot compare with {arguments.compare}: {error}")
     table = Table(earlier)
     with Servers() as servers:
+        megabytes = 10 if arguments.quick else arguments.megabytes
+        setup = Setup(servers, quick=arguments.quick, megabytes=megabytes)
         for name in names:
-            for figure in BENCHMARKS[name](Setup(servers, quick=arguments.quick)):
+            for figure in BENCHMARKS[name](setup):
                 table.add(name, figure)
     if arguments.save:
         save(arguments.save, table.figures, quick=arguments.quick)

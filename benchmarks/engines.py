@@ -36,7 +36,7 @@ def _cluster(work: Work) -> Iterator[Any]:
         distributed.LocalCluster(
             n_workers=_WORKERS,
             threads_per_worker=2,
-            dashboard_address=None,
+            dashboard_address=":0",
             # Of the noise that its end makes, nobody learns anything.
             silence_logs=logging.CRITICAL,
         ) as cluster,

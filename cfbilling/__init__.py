@@ -46,7 +46,7 @@ from cfbilling.records import (
     Subscription,
     UsageRecord,
 )
-from cfbilling.streams.fan_out import FanOutStream
+from cfbilling.streams.fan_out_stream import FanOutStream
 from cfbilling.streams.record_stream import RecordStream
 
 __all__ = [

@@ -1,16 +1,17 @@
-"""The owner of tasks, a bounded queue that can be closed, and a share of the event loop."""
+"""The owner of tasks, a bounded queue that can be closed, and work in and beside the event loop."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import Executor
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 
 from cfbilling.errors import ConfigurationError
 
-__all__ = ["SMALL", "Buffer", "Tasks", "Turns"]
+__all__ = ["SMALL", "Buffer", "Tasks", "Turns", "in_thread"]
 
 T = TypeVar("T")
 
@@ -161,3 +162,22 @@ class Turns:
         self._line.popleft().set_result(None)
         self._began = self._timer()
         loop.call_soon(self._next, loop)
+
+
+async def in_thread(work: Callable[[], T], executor: Executor | None = None) -> T:
+    """Do blocking work in a thread, of the event loop's own if not of another executor's.
+
+    Cancelled meanwhile, it still waits for the thread, since that cannot be stopped and must not
+    write behind the back of who cleans up; then it is cancelled.
+    """
+    future = asyncio.get_running_loop().run_in_executor(executor, work)
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        future.exception()
+        raise cancelled
+    return future.result()

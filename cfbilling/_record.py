@@ -94,6 +94,9 @@ class Record:
     strings_with_numbers: ClassVar[frozenset[str]] = frozenset()
     """Attributes whose number stands in a string on the wire."""
 
+    extra_name: ClassVar[str] = "extra"
+    """What the column of ``extra`` is called in a file of columns."""
+
     extra: dict[str, object] = attrs.field(factory=dict, hash=False, repr=False)
 
     columns: ClassVar[tuple[Column, ...]] = ()

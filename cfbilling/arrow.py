@@ -43,15 +43,24 @@ def schema(
         scope: The name of a first column for whose records they are.
 
     Raises:
-        ConfigurationError: For a scale that is none.
+        ConfigurationError: For a scale that is none, or a scope that cannot be a column's name.
     """
     if decimal_scale is not None and (
         type(decimal_scale) is not int or not 0 <= decimal_scale <= MOST_DIGITS
     ):
         raise ConfigurationError(f"decimal_scale must be 0 to {MOST_DIGITS}")
+    if scope is not None:
+        _check_scope(record_type, scope)
     first = [] if scope is None else [(scope, pa.string())]
     fields = [(column.wire_name, _kind(column, decimal_scale)) for column in record_type.columns]
-    return pa.schema([*first, *fields, ("extra", pa.string())])
+    return pa.schema([*first, *fields, (record_type.extra_name, pa.string())])
+
+
+def _check_scope(record_type: type[Record], scope: object) -> None:
+    if not isinstance(scope, str) or not scope:
+        raise ConfigurationError("scope must be the name of a column")
+    if scope in {*record_type.wire_names.values(), record_type.extra_name}:
+        raise ConfigurationError(f"scope {scope!r} is the name of another column")
 
 
 def _kind(column: Column, scale: int | None) -> Any:
@@ -78,7 +87,7 @@ class RecordColumns:
         schema: The schema of all batches.
 
     Raises:
-        ConfigurationError: For a scale that is none.
+        ConfigurationError: As `schema`.
     """
 
     def __init__(

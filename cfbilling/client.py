@@ -11,6 +11,7 @@ from typing import Any, Literal, Self, TypeVar, get_args, overload
 import aiohttp
 
 from cfbilling._concurrency import Turns
+from cfbilling._services import CATEGORY_NAMES
 from cfbilling._version import __version__
 from cfbilling.chunk import DateChunk
 from cfbilling.credentials import ApiKey, ApiToken, Credentials, credentials_from_env
@@ -56,8 +57,9 @@ from cfbilling.records import (
     Subscription,
     UsageRecord,
 )
-from cfbilling.streams.delivery import EmptyDelivery
-from cfbilling.streams.fan_out import FanOut, FanOutStream, OnError
+from cfbilling.streams.empty_delivery import EmptyDelivery
+from cfbilling.streams.fan_out import FanOut, OnError
+from cfbilling.streams.fan_out_stream import FanOutStream
 from cfbilling.streams.pipeline import Pipeline
 from cfbilling.streams.record_stream import RecordStream
 from cfbilling.streams.subjects import Accounts, AccountSubject, UnitSubject
@@ -730,7 +732,7 @@ class BillingClient:
         request, credentials = subject.request(unit), subject.entry(unit).credentials
         pipeline, ahead = self._opened(), self._limits.concurrency
         if request is None:
-            return RecordStream(EmptyDelivery())
+            return RecordStream(EmptyDelivery(unit.record_type, unit.scope_id))
         return RecordStream(pipeline.deliver(request, credentials, ahead))
 
     @overload
@@ -880,6 +882,10 @@ def _checked_categories(categories: ServiceCategories) -> ServiceCategories:
     if isinstance(categories, Mapping):
         names = (*categories, *categories.values())
         if all(isinstance(name, str) for name in names):
+            for category in categories.values():
+                if category not in CATEGORY_NAMES:
+                    told = f"service_categories names {category!r}, which FOCUS does not have"
+                    raise ConfigurationError(told)
             return categories
     raise ConfigurationError("service_categories must be a mapping from name to category")
 

@@ -14,7 +14,13 @@ from itertools import islice
 from typing import Any, Literal
 
 from cfbilling.client import BillingClient
-from cfbilling.errors import AccountFailure, ConfigurationError, FanOutError
+from cfbilling.errors import (
+    AccountFailure,
+    BillingError,
+    ConfigurationError,
+    FanOutError,
+    StoreError,
+)
 from cfbilling.jobs import WorkUnit
 from cfbilling.records import ChargeRecord
 from cfbilling.store.facts import ObjectFacts
@@ -35,6 +41,8 @@ __all__ = [
 ]
 
 _LOOKED_AT = 32
+_MOST_LOST = 5
+"""How many units in a row a store may refuse for good, before no more are fetched for it."""
 
 
 async def sync_unit(client: BillingClient, unit: WorkUnit, store: Store) -> SyncResult:
@@ -55,16 +63,21 @@ async def sync_unit(client: BillingClient, unit: WorkUnit, store: Store) -> Sync
         BillingError: What the client raises. `RateLimited` says by ``retry_after`` when to come
             again.
     """
+    began = client.clock.now().astimezone(UTC)
     async with client.fetch(unit) as stream:
-        return await _synced(client, unit, stream, store)
+        return await _synced(unit, stream, store, began)
 
 
 async def _synced(
-    client: BillingClient, unit: WorkUnit, stream: RecordStream[ChargeRecord], store: Store
+    unit: WorkUnit, stream: RecordStream[ChargeRecord], store: Store, began: datetime
 ) -> SyncResult:
+    """Replace a unit's object.
+
+    *began* is before the client decided on which days to ask for: were it later, an object
+    without its last days could be taken for settled.
+    """
     objects = store.objects
     before = await objects.facts(unit)
-    began = client.clock.now().astimezone(UTC)
     facts = ObjectFacts(unit_id=unit.id, fetched=began, is_complete=unit.end <= began.date())
     written = await objects.write(unit, stream.batches(), facts)
     now = written.facts
@@ -95,9 +108,10 @@ async def due(
         ConfigurationError: For an argument that cannot be right.
         StoreError: If the store cannot be read.
     """
+    margin = checked_restate(restate)
     now, left = client.clock.now().astimezone(UTC), iter(units)
     while some := list(islice(left, _LOOKED_AT)):
-        checks = [_is_due(unit, store, now, checked_restate(restate)) for unit in some]
+        checks = [_is_due(unit, store, now, margin) for unit in some]
         for unit, is_due in zip(some, await _all(checks), strict=True):
             if is_due:
                 yield unit
@@ -137,7 +151,8 @@ async def sync(
     """Fetch the units that are missing or may have been restated, ``concurrency`` at once.
 
     A unit is settled, and skipped, when it was fetched after all its days and *restate* were over.
-    A failing unit stops no other, and the object that was there stays.
+    A failing unit stops no other, and the object that was there stays. Only a store that takes
+    nothing any more ends the sync: a full disk is no reason to use the quota up.
 
     Args:
         client: An open client.
@@ -151,7 +166,8 @@ async def sync(
 
     Raises:
         ConfigurationError: For an argument that cannot be right.
-        StoreError: If the store cannot be written, as far as that can be known before.
+        StoreError: If the store cannot be written, as far as that can be known before; or if it
+            fails for good (``transient`` is false) for five units, and none is written in between.
         FanOutError: At the end, if units failed and were deferred.
     """
     if on_error not in ("defer", "report"):
@@ -162,16 +178,26 @@ async def sync(
 
     async def work(unit: WorkUnit, stream: RecordStream[ChargeRecord]) -> SyncResult | None:
         is_due = await _is_due(unit, store, now, margin)
-        return await _synced(client, unit, stream, store) if is_due else None
+        return await _synced(unit, stream, store, now) if is_due else None
 
-    tally = Tally()
+    tally, lost = Tally(), 0
     async with client.process(units, work, on_error="yield") as outcomes:
         async for outcome in outcomes:
             told = outcome if isinstance(outcome, AccountFailure) else outcome[1]
             tally.add(told)
             if on_result is not None:
                 on_result(told)
+            if isinstance(told, SyncResult):
+                lost = 0
+            elif told is not None and _is_for_good(told.error):
+                lost += 1
+                if lost >= _MOST_LOST:
+                    raise told.error
     report = tally.report()
     if report.failures and on_error == "defer":
         raise FanOutError(report.failures)
     return report
+
+
+def _is_for_good(error: BillingError) -> bool:
+    return isinstance(error, StoreError) and not error.transient

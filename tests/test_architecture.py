@@ -33,8 +33,8 @@ ARROWS = {
     "records": "_record",
     "cycles": "_record chunk errors",
     "filters": "errors",
-    "focus": "_record cycles records",
-    "decoding": "_record errors records",
+    "focus": "_record _services _units cycles errors records",
+    "decoding": "_record arrow errors records",
     "jobs": "protocol chunk errors filters records",
     "arrow": "_record errors",
     "store": "arrow streams decoding jobs _concurrency errors records",
@@ -43,12 +43,12 @@ ARROWS = {
     " records",
     "protocol": "chunk cycles errors filters focus records",
     "transport": "records protocol _concurrency credentials errors events options",
-    "streams": "transport decoding protocol _concurrency chunk credentials cycles errors events"
-    " focus options records",
-    "client": f"streams transport decoding protocol _concurrency _version {PUBLIC}",
+    "streams": "transport decoding protocol _concurrency arrow chunk credentials cycles errors"
+    " events focus options records",
+    "client": f"streams transport decoding protocol _concurrency _services _version {PUBLIC}",
     "__init__": f"client streams protocol _version {PUBLIC}",
     "__main__": "cli",
-    "cli": "__init__ sandbox events progress sync",
+    "cli": "__init__ arrow sandbox events progress sync",
     "sandbox": "",
 }
 # The same inside the sandbox, whose other files are at its root for users.

@@ -101,6 +101,7 @@ def test_the_client_takes_what_was_promised() -> None:
         "spool_bytes",
         "slice_bytes",
         "assumed_quota",
+        "quota_reserve",
         "service_categories",
     ] == [name for name in parameters if name != "clock"]
     positional = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]

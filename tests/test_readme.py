@@ -22,6 +22,8 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 FIRST_PAGE, _, MANUAL = README.partition("# Manual\n")
 PYTHON = [text for language, text in BLOCKS if language == "python"]
 SHELL = [text for language, text in BLOCKS if language == "sh"]
+# For job runners, which are no dependency: `tests/recipes` runs them.
+RECIPES = [text for language, text in BLOCKS if language == "py"]
 TEXT = [text for language, text in BLOCKS if language == "text"]
 
 
@@ -185,8 +187,8 @@ def test_the_figures_of_the_first_page_are_those_that_were_measured() -> None:
 
 def test_no_block_is_left_out() -> None:
     """Every block is of a language that a test here deals with."""
-    assert len(BLOCKS) == len(PYTHON) + len(SHELL) + len(TEXT)
-    assert {"python", "sh", "text"} == {language for language, _ in BLOCKS}
+    assert len(BLOCKS) == len(PYTHON) + len(RECIPES) + len(SHELL) + len(TEXT)
+    assert {"py", "python", "sh", "text"} == {language for language, _ in BLOCKS}
 
 
 def test_the_version_is_in_one_place() -> None:

@@ -22,7 +22,7 @@ from cfbilling import ApiToken, BillingClient
 
 __all__ = ["Job", "Report", "run_alone"]
 
-Way = Literal["batches", "one_by_one", "idle"]
+Way = Literal["batches", "one_by_one", "arrow", "idle"]
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,9 @@ async def _take(client: BillingClient, job: Job, credentials: dict[str, ApiToken
     if way == "batches":
         async for batch in stream.batches():
             count += len(batch)
+    elif way == "arrow":
+        async for columns in stream.arrow():
+            count += columns.num_rows
     else:
         async for _ in stream:
             count += 1

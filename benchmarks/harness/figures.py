@@ -62,10 +62,12 @@ class Setup:
     Attributes:
         servers: Where bodies come from.
         quick: Whether small sizes will do, to see that it runs at all.
+        megabytes: About how long the largest answer is, of those that are exported.
     """
 
     servers: Servers
     quick: bool
+    megabytes: int = 1000
 
 
 Benchmark: TypeAlias = Callable[[Setup], Iterator[Figure]]

@@ -1,5 +1,6 @@
 """The command ``cfbilling``, on the public interface only."""
 
+import io
 import logging
 import sys
 
@@ -14,7 +15,11 @@ def main() -> None:
         if error.name is None or error.name.partition(".")[0] not in {"click", "rich"}:
             raise
         print("The command line needs an extra: pip install 'cfbilling[cli]'", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(2)
+    for stream in (sys.stdout, sys.stderr):
+        # What the encoding lacks is replaced, such as a line of a table; Python would end with it.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     # A command tells what happens in lines of its own; without any handler, Python would print
     # the client's warnings beside them.
     logging.getLogger("cfbilling").addHandler(logging.NullHandler())

@@ -159,15 +159,20 @@ def accounts_of(
     Raises:
         CommandError: If no account is named, a line is malformed, or a credential is missing.
     """
-    tokens = named_accounts(given, lines)
+    tokens = _read(given, lines)
     if not tokens:
         raise CommandError("no account: name one, or use --accounts-file or --all-accounts")
     are_many = len(tokens) > 1 or lines is not None
-    names = set(tokens.values())
-    if names == {None}:
+    first_lines: dict[str | None, int] = {}
+    for line in tokens.values():
+        first_lines.setdefault(line.name, line.number)
+    if first_lines.keys() == {None}:
         return Accounts(list(tokens), credentials_of(token_file), None, are_many)
-    found = {name: _credential(name, token_file, environ) for name in names}
-    own = {account_id: found[name] for account_id, name in tokens.items()}
+    found = {
+        name: credentials_of(token_file) if name is None else _credential(name, number, environ)
+        for name, number in first_lines.items()
+    }
+    own = {account_id: found[line.name] for account_id, line in tokens.items()}
     return Accounts(list(tokens), next(iter(own.values())), own, are_many)
 
 
@@ -177,31 +182,41 @@ def named_accounts(given: Sequence[str], lines: Iterable[str] | None) -> dict[st
     Raises:
         CommandError: If a line is malformed.
     """
-    tokens: dict[str, str | None] = dict.fromkeys(given)
+    return {account_id: line.name for account_id, line in _read(given, lines).items()}
+
+
+@attrs.frozen
+class _Line:
+    """What is said of an account: the name of its token's variable, if any, and in which line."""
+
+    name: str | None = None
+    number: int = 0
+
+
+def _read(given: Sequence[str], lines: Iterable[str] | None) -> dict[str, _Line]:
+    tokens = dict.fromkeys(given, _Line())
     for number, line in enumerate(lines or (), 1):
         _add(tokens, line, number)
     return tokens
 
 
-def _add(tokens: dict[str, str | None], line: str, number: int) -> None:
+def _add(tokens: dict[str, _Line], line: str, number: int) -> None:
     text = line.strip()
     if not text or text.startswith("#"):
         return
     account_id, comma, name = (part.strip() for part in text.partition(","))
     if not account_id or (comma and not name) or "," in name:
         raise CommandError(f"--accounts-file, line {number}: expected 'id' or 'id,TOKEN_ENV_NAME'")
-    if tokens.setdefault(account_id, name or None) != (name or None):
+    if tokens.setdefault(account_id, _Line(name or None, number)).name != (name or None):
         raise CommandError(f"--accounts-file, line {number}: {account_id} has another token above")
 
 
-def _credential(
-    name: str | None, token_file: str | None, environ: Mapping[str, str]
-) -> Credentials:
-    if name is None:
-        return credentials_of(token_file)
-    try:
-        return ApiToken(environ.get(name, ""))
-    except ConfigurationError as error:
+def _credential(name: str, number: int, environ: Mapping[str, str]) -> Credentials:
+    where = f"--accounts-file, line {number}"
+    if name not in environ:
         # A name that is really a token must not be shown.
-        shown = name if name in environ else "the variable that the accounts file names"
-        raise CommandError(f"{shown}: {error}", AUTHENTICATION) from error
+        raise CommandError(f"{where}: the variable that it names is not set", AUTHENTICATION)
+    try:
+        return ApiToken(environ[name])
+    except ConfigurationError as error:
+        raise CommandError(f"{where}: {name}: {error}", AUTHENTICATION) from error

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from cfbilling import BillingClient, Credentials, RetryPolicy, Timeouts
+from cfbilling.cli.waiting import within
 from cfbilling.events import Observer
 
 __all__ = ["Connection"]
@@ -44,5 +45,5 @@ class Connection:
             retry=RetryPolicy(attempts=self.attempts, budget=self.max_wait),
             timeout=Timeouts(total=self.timeout),
             concurrency=self.concurrency,
-            observer=observer,
+            observer=None if observer is None else within(self.max_wait, observer),
         )

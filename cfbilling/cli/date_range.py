@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import attrs
 
+from cfbilling import ConfigurationError, split_range
 from cfbilling.cli.errors import CommandError
 
 __all__ = ["DateRange", "date_range_of"]
@@ -15,6 +16,7 @@ _MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
 _LAST = re.compile(r"([1-9]\d{0,5})([dw])", re.ASCII)
 _DAYS = {"d": 1, "w": 7}
 _DECEMBER = 12
+_LENGTH_OF_A_DAY = len("2025-01-31")
 
 
 @attrs.frozen
@@ -48,7 +50,7 @@ def date_range_of(
         today: The current day in UTC.
 
     Raises:
-        CommandError: If options exclude each other, or do not make a range.
+        CommandError: If options exclude each other, or do not make a range; it names the option.
     """
     ways = [name for name, given in _ways(start, end, month, last) if given]
     if len(ways) > 1:
@@ -59,7 +61,44 @@ def date_range_of(
         return _month(month)
     if last is not None:
         return _last(last, today)
+    if start is not None:
+        _check(start, end, today)
     return DateRange(start, end)
+
+
+def _check(start: str, end: str | None, today: date) -> None:
+    first = _moment("--from", start)
+    after = _through(first, today) if end is None else _moment("--to", end)
+    if isinstance(first, datetime) != isinstance(after, datetime):
+        raise CommandError("--from and --to must both be days or both be times")
+    if first >= after:
+        until = "through today" if end is None else f"until --to {end.strip()}"
+        raise CommandError(f"there is no day from --from {start.strip()} {until}")
+    try:
+        split_range(first, after)
+    except ConfigurationError:
+        # A time whose offset leads out of the calendar.
+        raise CommandError("--from or --to is outside the years 1 to 9999 in UTC") from None
+
+
+def _through(first: date, today: date) -> date:
+    """Return the end of today, as a time if the range begins with one."""
+    end = today + timedelta(days=1)
+    if isinstance(first, datetime):
+        return datetime(end.year, end.month, end.day, tzinfo=UTC)
+    return end
+
+
+def _moment(option: str, text: str) -> date:
+    given = text.strip()
+    parse = date.fromisoformat if len(given) <= _LENGTH_OF_A_DAY else datetime.fromisoformat
+    try:
+        moment = parse(given)
+    except ValueError:
+        raise CommandError(f"{option} must be a day like 2025-01-31, not {text!r}") from None
+    if isinstance(moment, datetime) and moment.utcoffset() is None:
+        raise CommandError(f"{option} {given} lacks a time zone, such as Z for UTC")
+    return moment
 
 
 def _ways(

@@ -17,6 +17,7 @@ from cfbilling import (
 
 __all__ = [
     "AUTHENTICATION",
+    "HUNG_UP",
     "INTERRUPTED",
     "NETWORK",
     "OK",
@@ -38,6 +39,7 @@ REFUSED = 4
 RATE_LIMITED = 5
 NETWORK = 6
 OUTPUT = 7
+HUNG_UP = 129
 INTERRUPTED = 130
 TERMINATED = 143
 

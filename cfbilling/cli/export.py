@@ -8,15 +8,16 @@ from contextlib import aclosing
 
 import attrs
 
-from cfbilling import AccountFailure, BillingError, Record
+from cfbilling import AccountFailure, BillableUsageRecord, BillingError, Record
 from cfbilling.cli.connection import Connection
 from cfbilling.cli.errors import print_error
 from cfbilling.cli.exit_codes import exit_code_of_all
 from cfbilling.cli.formats.choice import FormatChoice, format_of
-from cfbilling.cli.formats.format import Format
-from cfbilling.cli.output import Output, opened
+from cfbilling.cli.formats.writing import Writing
+from cfbilling.cli.output import opened
 from cfbilling.cli.progress_bar import Verbosity, progress_shown
 from cfbilling.cli.query import Batch, Question
+from cfbilling.cli.waiting import failure_told
 
 __all__ = ["Export", "run_export"]
 
@@ -48,9 +49,8 @@ class Export:
 class _Writer:
     """Writes batches, and remembers what failed and how much of it was written."""
 
-    def __init__(self, shape: Format, output: Output) -> None:
-        self._shape = shape
-        self._output = output
+    def __init__(self, writing: Writing) -> None:
+        self._writing = writing
         self._written: Counter[str] = Counter()
         self.errors: list[BillingError] = []
 
@@ -60,13 +60,13 @@ class _Writer:
             return
         account_id, records = batch
         self._written[account_id] += len(records)
-        await self._output.write(self._shape.rows(account_id, records))
+        await self._writing.rows(account_id, records)
 
     def _fail(self, failure: AccountFailure) -> None:
         self.errors.append(failure.error)
         written = self._written[failure.account_id]
         partly = f" (incomplete: {written:,} records were written before)" if written else ""
-        print_error(f"{failure.account_id} failed: {failure.error}{partly}")
+        print_error(f"{failure.account_id} failed: {failure_told(failure.error)}{partly}")
 
 
 async def run_export(export: Export) -> int:
@@ -79,8 +79,13 @@ async def run_export(export: Export) -> int:
     """
     question = export.question
     accounts, record_type = question.accounts, question.record_type
-    with_account = accounts.are_many and not _names_its_account(record_type)
-    shape = format_of(export.choice, export.path, record_type, with_account=with_account)
+    shape = format_of(
+        export.choice,
+        export.path,
+        record_type,
+        with_account=accounts.are_many and not _says_whose_it_is(record_type),
+        has_column="BillingAccountId" in record_type.wire_names.values(),
+    )
     with opened(export.path) as output:
         async with progress_shown(
             export.verbosity,
@@ -88,19 +93,21 @@ async def run_export(export: Export) -> int:
             prints_to_terminal=export.prints_to_terminal,
             has_chunks=question.has_chunks,
         ) as bar:
-            writer = _Writer(shape, output)
-            await output.write(shape.begin())
+            writing = Writing(shape, output)
+            writer = _Writer(writing)
             async with aclosing(question.batches(export.connection, bar)) as batches:
                 async for batch in batches:
                     await writer.write(batch)
             asked = accounts.asked(bar.accounts_ended)
-            await output.write(shape.finish())
+            is_worth_keeping = len(writer.errors) < asked
+            if is_worth_keeping or writing.has_begun:
+                await writing.finish()
         # What the other accounts gave is worth keeping; nothing at all is not.
-        if len(writer.errors) < asked:
+        if is_worth_keeping:
             output.commit()
     return exit_code_of_all(asked, writer.errors)
 
 
-def _names_its_account(record_type: type[Record]) -> bool:
-    names = record_type.wire_names.values()
-    return "BillingAccountId" in names or "AccountId" in names
+def _says_whose_it_is(record_type: type[Record]) -> bool:
+    # Version 1 always names the account; version 2 does not where rows are of a whole contract.
+    return record_type is BillableUsageRecord or "AccountId" in record_type.wire_names.values()

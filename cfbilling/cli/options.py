@@ -25,6 +25,7 @@ __all__ = [
     "choice_from",
     "connection_from",
     "connection_options",
+    "connection_options_waiting",
     "days_from",
     "export_from",
     "format_options",
@@ -50,20 +51,12 @@ def _all_of(*decorators: Callable[[Any], Any]) -> Callable[[F], F]:
     return decorate
 
 
-connection_options = _all_of(
+_connection = _all_of(
     click.option("--base-url", metavar="URL", help="Where the API is, such as a sandbox's URL."),
     click.option(
         "--token-file",
         metavar="FILE",
         help="Read the API token from FILE (or /dev/fd/N), not from the environment.",
-    ),
-    click.option(
-        "--max-wait",
-        type=click.FloatRange(min=0),
-        default=600.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="The most that one request may wait for its quota and retries.",
     ),
     click.option(
         "--timeout",
@@ -90,6 +83,24 @@ connection_options = _all_of(
         help="Requests in flight.",
     ),
 )
+
+
+def connection_options_waiting(seconds: float) -> Callable[[F], F]:
+    """Return the options for the connection, of a command that waits so long by default."""
+    return _all_of(
+        click.option(
+            "--max-wait",
+            type=click.FloatRange(min=0),
+            default=seconds,
+            show_default=True,
+            metavar="SECONDS",
+            help="The most that one request may wait for its quota and retries.",
+        ),
+        _connection,
+    )
+
+
+connection_options = connection_options_waiting(600.0)
 
 verbosity_options = _all_of(
     click.option("-q", "--quiet", is_flag=True, help="No progress, only errors."),
@@ -131,10 +142,20 @@ selection_options = _all_of(
     ),
 )
 
+_WITHOUT_COSTS = ("usage", "org-usage", "paygo")
+
+
+class _Sources(click.Choice):  # type: ignore[type-arg]  # generic since click 8.2 only
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value in _WITHOUT_COSTS:
+            self.fail(f"{value} does not tell the costs that FOCUS is about.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 source_option = _all_of(
     click.option(
         "--source",
-        type=click.Choice(["auto", "v2", "v1"]),
+        type=_Sources(["auto", "v2", "v1"]),
         default="auto",
         show_default=True,
         help="v2: the cost query of contracts. v1: the billable usage of self-serve accounts. "
@@ -186,6 +207,11 @@ def format_options(*names: str) -> Callable[[F], F]:
             "no spreadsheet runs it as a formula. Off by default, since it alters the text.",
         ),
         click.option(
+            "--no-account-id",
+            is_flag=True,
+            help="Of several accounts: no AccountId ahead of each record.",
+        ),
+        click.option(
             "--decimal-scale",
             type=click.IntRange(0, 38),
             metavar="S",
@@ -220,7 +246,12 @@ def verbosity_from(given: Given) -> Verbosity:
 
 def choice_from(given: Given) -> FormatChoice:
     """Return what the options say about the format."""
-    return FormatChoice(given["shape"], given["spreadsheet_safe"], given["decimal_scale"])
+    return FormatChoice(
+        given["shape"],
+        given["spreadsheet_safe"],
+        given["decimal_scale"],
+        account_id=not given["no_account_id"],
+    )
 
 
 def accounts_from(given: Given, ids: Sequence[str]) -> Accounts:

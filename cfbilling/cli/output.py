@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import select
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +19,7 @@ from cfbilling.cli.errors import CommandError
 from cfbilling.cli.exit_codes import OUTPUT
 from cfbilling.cli.plain_text import plain_lines
 
-__all__ = ["Output", "ReplacedFile", "Stream", "opened", "write_whole"]
+__all__ = ["Output", "ReplacedFile", "Stream", "opened", "require_writable", "write_whole"]
 
 _PRIVATE = 0o600
 _USUAL = 0o666
@@ -25,6 +27,8 @@ _USUAL = 0o666
 _READY = 4096
 # What the temporary name adds fits beside this in 143 bytes, the least that a usual folder allows.
 _MOST_OF_NAME = 100
+_PART = ".cfbilling-part"
+_DAY = 86_400.0
 
 
 class Output(Protocol):
@@ -43,10 +47,15 @@ class Stream:
     """A file descriptor that others read, perhaps slowly; waiting for them blocks nothing else.
 
     A terminal gets plain text: what a file must have as it is would steer a terminal.
+
+    Args:
+        descriptor: The descriptor.
+        encoding: The encoding of a terminal.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, encoding: str = "utf-8") -> None:
         self._descriptor = descriptor
+        self._encoding = encoding
         mode = os.fstat(descriptor).st_mode
         self._is_terminal = os.isatty(descriptor)
         self._may_block = self._is_terminal or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
@@ -59,7 +68,7 @@ class Stream:
         Raises:
             BrokenPipeError: If nobody reads any more.
         """
-        left = memoryview(plain_lines(data) if self._is_terminal else data)
+        left = memoryview(plain_lines(data, self._encoding) if self._is_terminal else data)
         while left:
             if self._may_block and not self._poll.poll(0):
                 await self._ready()
@@ -79,11 +88,21 @@ class Stream:
         """Do nothing: what was written is on its way."""
 
 
+def _remove_leftovers(folder: Path, start: str) -> None:
+    """Remove what runs that were killed left of the same target, more than a day ago."""
+    name = re.compile(re.escape(f".{start}.") + "[0-9a-f]{8}" + re.escape(_PART))
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if name.fullmatch(entry.name) and time.time() - entry.stat().st_mtime > _DAY:
+                Path(entry.path).unlink(missing_ok=True)
+
+
 class ReplacedFile:
     """A file under a temporary name in the target's folder, renamed when it is complete.
 
     The temporary name is ``.NAME.RANDOM.cfbilling-part``, with no more than the beginning of a
-    long name. Only a kill that cannot be caught leaves it behind.
+    long name. Only a kill that cannot be caught leaves it behind, for a day at least: then the next
+    run with the same target removes it.
 
     Args:
         path: The target; a symbolic link stays, and what it points to is replaced.
@@ -97,7 +116,8 @@ class ReplacedFile:
     def __init__(self, path: str, *, is_private: bool = False) -> None:
         self._target = Path(path).resolve()
         start = os.fsencode(self._target.name)[:_MOST_OF_NAME].decode("utf-8", "ignore")
-        name = f".{start}.{secrets.token_hex(4)}.cfbilling-part"
+        _remove_leftovers(self._target.parent, start)
+        name = f".{start}.{secrets.token_hex(4)}{_PART}"
         self._part = self._target.with_name(name)
         mode = _PRIVATE if is_private else self._mode_before()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -151,7 +171,7 @@ def opened(path: str | None, *, is_private: bool = False) -> Iterator[Output]:
         CommandError: If it cannot be opened.
     """
     if path is None or path == "-":
-        yield Stream(sys.stdout.fileno())
+        yield Stream(sys.stdout.fileno(), sys.stdout.encoding)
     elif _is_replaceable(path):
         file = ReplacedFile(path, is_private=is_private)
         try:
@@ -187,6 +207,16 @@ def _device(path: str) -> Iterator[Stream]:
         yield Stream(descriptor)
     finally:
         os.close(descriptor)
+
+
+def require_writable(path: str) -> None:
+    """Refuse now what could not be written in the end; a device or a pipe is not touched.
+
+    Raises:
+        CommandError: If the folder does not take a file.
+    """
+    if path != "-" and _is_replaceable(path):
+        ReplacedFile(path).close()
 
 
 async def write_whole(path: str, data: bytes) -> None:

@@ -18,9 +18,15 @@ def plain(text: str) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
-def plain_lines(data: bytes) -> bytes:
-    """Return lines of UTF-8 with everything but their ends made `plain`."""
-    return "\n".join(map(plain, data.decode("utf-8", "replace").split("\n"))).encode()
+def plain_lines(data: bytes, encoding: str = "utf-8") -> bytes:
+    """Return lines of UTF-8 with everything but their ends made `plain`.
+
+    Args:
+        data: The lines.
+        encoding: The encoding to return them in; what that lacks is replaced.
+    """
+    lines = map(plain, data.decode("utf-8", "replace").split("\n"))
+    return "\n".join(lines).encode(encoding, "replace")
 
 
 def plain_console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:

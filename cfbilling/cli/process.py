@@ -11,12 +11,22 @@ from typing import Any, NoReturn
 
 from cfbilling import BillingError
 from cfbilling.cli.errors import CommandError, print_error
-from cfbilling.cli.exit_codes import INTERRUPTED, OK, OUTPUT, TERMINATED, exit_code_of
+from cfbilling.cli.exit_codes import (
+    HUNG_UP,
+    INTERRUPTED,
+    OK,
+    OUTPUT,
+    TERMINATED,
+    exit_code_of,
+)
+from cfbilling.cli.waiting import failure_told
 
 __all__ = ["run"]
 
 
 Command = Callable[[], Coroutine[Any, Any, int]]
+
+_ENDINGS = ((signal.SIGTERM, TERMINATED), (signal.SIGHUP, HUNG_UP))
 
 
 def run(command: Command) -> NoReturn:
@@ -36,7 +46,7 @@ def run(command: Command) -> NoReturn:
 
 def _exit_code(command: Command) -> int:
     try:
-        return asyncio.run(_until_terminated(command()))
+        return asyncio.run(_until_ended(command()))
     except KeyboardInterrupt:
         print_error("interrupted")
         return INTERRUPTED
@@ -44,7 +54,7 @@ def _exit_code(command: Command) -> int:
         print_error(error)
         return error.exit_code
     except BillingError as error:
-        print_error(error)
+        print_error(failure_told(error))
         return exit_code_of(error)
     except BrokenPipeError:
         raise
@@ -53,20 +63,22 @@ def _exit_code(command: Command) -> int:
         return OUTPUT
 
 
-async def _until_terminated(command: Coroutine[Any, Any, int]) -> int:
-    """Let SIGTERM end the command as cleanly as Ctrl-C does."""
+async def _until_ended(command: Coroutine[Any, Any, int]) -> int:
+    """Let SIGTERM and SIGHUP end the command as cleanly as Ctrl-C does."""
     task = asyncio.ensure_future(command)
-    is_terminated = False
+    codes: list[int] = []
 
-    def terminate() -> None:
-        nonlocal is_terminated
-        is_terminated = True
+    def end(code: int) -> None:
+        codes.append(code)
         task.cancel()
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+    for number, code in _ENDINGS:
+        # What nohup began is to go on.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, end, code)
     try:
         return await task
     except asyncio.CancelledError:
-        if not is_terminated:
+        if not codes:
             raise
-        return TERMINATED
+        return codes[0]

@@ -65,5 +65,7 @@ def program() -> None:
       5    rate-limited for longer than --max-wait
       6    the network or the service failed
       7    the output could not be written, or a store not read or written
+      129  hung up: the terminal was closed
       130  interrupted (Ctrl-C)
+      143  terminated
     """  # noqa: D301 - click's mark for text that is not to be wrapped

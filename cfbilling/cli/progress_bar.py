@@ -14,10 +14,11 @@ from rich.text import Text
 
 from cfbilling import Clock
 from cfbilling.cli.plain_text import plain, plain_console
+from cfbilling.cli.waiting import duration
 from cfbilling.events import ChunkDone, Event, FieldMissing, QuotaPaused, StreamStarted
 from cfbilling.progress import Progress
 
-__all__ = ["Counted", "ProgressBar", "Verbosity", "duration", "event_line", "progress_shown"]
+__all__ = ["Counted", "ProgressBar", "Verbosity", "event_line", "progress_shown"]
 
 _BAR_WIDTH = 24
 _LINE_EVERY = 5.0
@@ -37,13 +38,6 @@ class Verbosity:
 
     quiet: bool = False
     verbose: bool = False
-
-
-def duration(seconds: float) -> str:
-    """Return seconds for people, such as ``2:05``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def event_line(event: Event) -> str:

@@ -11,7 +11,7 @@ from cfbilling.decoding.structs import StructDecoder, has_struct
 from cfbilling.errors import DecodeError
 from cfbilling.records import Record
 
-__all__ = ["Batch", "RecordDecoder"]
+__all__ = ["Batch", "RecordDecoder", "required_names"]
 
 R = TypeVar("R", bound=Record)
 
@@ -29,7 +29,8 @@ class Batch(Generic[R]):
     missing: frozenset[str] = frozenset()
 
 
-def _required_names(record_type: type[Record]) -> dict[str, str]:
+def required_names(record_type: type[Record]) -> dict[str, str]:
+    """Map each attribute that the vendor documents as always there to its name on the wire."""
     return {
         field.name: record_type.wire_names[field.name]
         for field in attrs.fields(record_type)
@@ -76,7 +77,7 @@ class RecordDecoder(Generic[R]):
         ]
         missing = frozenset(
             wire_name
-            for name, wire_name in _required_names(self._record_type).items()
+            for name, wire_name in required_names(self._record_type).items()
             if any(getattr(record, name) is None for record in records)
         )
         return Batch(records, missing)

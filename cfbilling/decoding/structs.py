@@ -19,11 +19,19 @@ import msgspec
 from cfbilling._record import unfrozen
 from cfbilling.records import Record
 
-__all__ = ["AwareDatetime", "Refused", "StructDecoder", "exact_decimals", "has_struct"]
+__all__ = [
+    "LAST_MICROSECOND",
+    "AwareDatetime",
+    "Refused",
+    "StructDecoder",
+    "exact_decimals",
+    "has_struct",
+]
 
 R = TypeVar("R", bound=Record)
 
-_LAST_MICROSECOND = b":59:59.999999"
+LAST_MICROSECOND = b":59:59.999999"
+"""What the text of a time holds that msgspec might round up into the next hour."""
 
 AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
 """What msgspec calls an RFC 3339 date-time that must have an offset."""
@@ -188,7 +196,7 @@ class StructDecoder(Generic[R]):
             msgspec.MsgspecError: If the text is not JSON, or not of the documented shape.
         """
         # From the end, since the search from the beginning takes more than twice as long.
-        if text.rfind(_LAST_MICROSECOND) >= 0:
+        if text.rfind(LAST_MICROSECOND) >= 0:
             raise Refused("a time may be rounded up")
         missing: set[str] = set()
         records: list[R] = self._fill(self._decoder.decode(text), missing)

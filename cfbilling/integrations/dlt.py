@@ -12,9 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
-import dlt  # pyright: ignore[reportMissingImports]  # an extra
 import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow has no types
-from dlt.extract import DltResource, DltSource  # pyright: ignore[reportMissingImports]  # an extra
+from dlt.extract import (  # pyright: ignore[reportMissingImports]  # an extra
+    DltResource,
+    DltSource,
+    resource,
+    source,
+)
 
 from cfbilling.arrow import MOST_DIGITS, RecordColumns
 from cfbilling.client import BillingClient
@@ -72,8 +76,8 @@ def cfbilling_source(
         _resource(name, list(table.values()), client, decimal_scale, on_failure)
         for name, table in tables.items()
     ]
-    source: DltSource = dlt.source(lambda: resources, name="cfbilling")()
-    return source
+    made: DltSource = source(lambda: resources, name="cfbilling")()
+    return made
 
 
 def _table_name(unit: WorkUnit) -> str:
@@ -95,14 +99,14 @@ def _resource(
 
     hints: Any = {field.name: _hint(field.type) for field in schema}
     hints[GONE_COLUMN]["hard_delete"] = True
-    resource: DltResource = dlt.resource(
+    made: DltResource = resource(
         rows,
         name=name,
         write_disposition={"disposition": "merge", "strategy": "delete-insert"},
         merge_key=UNIT_COLUMN,
         columns=hints,
     )
-    return resource
+    return made
 
 
 def _loaded(schema: Any) -> Any:

@@ -12,12 +12,17 @@ from cfbilling.filters import GroupBy
 from cfbilling.protocol.requests import Request
 from cfbilling.records import ChargeRecord, Record
 
-__all__ = ["check_owner", "holds_other_days", "inside"]
+__all__ = ["check_owner", "holds_other_days", "inside", "owner_attribute"]
 
 R = TypeVar("R", bound=Record)
 
 _BESIDE = timedelta(days=2)
 _BY_ACCOUNT = GroupBy.dimension("account_id")
+
+
+def owner_attribute(request: Request[Record]) -> str | None:
+    """Return the attribute of records that names the account asked about, if one has to."""
+    return None if _BY_ACCOUNT in request.query.group_by else request.endpoint.owner
 
 
 def check_owner(request: Request[R], records: list[R]) -> None:
@@ -29,8 +34,8 @@ def check_owner(request: Request[R], records: list[R]) -> None:
     Raises:
         DecodeError: If a record names another account than the one asked about.
     """
-    owner = request.endpoint.owner
-    if owner is None or _BY_ACCOUNT in request.query.group_by:
+    owner = owner_attribute(request)
+    if owner is None:
         return
     strangers = set(map(attrgetter(owner), records)) - {None, request.scope_id}
     if strangers:

@@ -15,7 +15,15 @@ import msgspec
 from cfbilling.chunk import DateChunk
 from cfbilling.errors import BillingError, ConfigurationError
 from cfbilling.filters import GroupBy, UsageFilter
-from cfbilling.protocol.endpoints import USAGE, USAGE_QUERY, Endpoint, Parameter
+from cfbilling.protocol.endpoints import (
+    ORGANIZATION_USAGE,
+    PAYGO_USAGE,
+    PAYGO_USAGE_BETA,
+    USAGE,
+    USAGE_QUERY,
+    Endpoint,
+    Parameter,
+)
 from cfbilling.records import Record
 
 __all__ = [
@@ -31,6 +39,10 @@ __all__ = [
 
 _LONGEST_TEXT = 128
 _MOST_GROUPS = 2
+# Usage alone has none, and pay-as-you-go one of four.
+_WITHOUT_COSTS = frozenset(
+    endpoint.name for endpoint in (USAGE, ORGANIZATION_USAGE, PAYGO_USAGE, PAYGO_USAGE_BETA)
+)
 _SCOPE_ID = re.compile(r"[0-9a-f]{32}")
 
 R_co = TypeVar("R_co", bound=Record, covariant=True)
@@ -95,13 +107,15 @@ class Query(Generic[R_co]):
         if self.group_by:
             self._check_taken("group_by")
         if self.source not in ("auto", *SOURCES):
-            raise ConfigurationError("source must be 'auto', 'v2' or 'v1'")
+            raise ConfigurationError(f"source must be 'auto', 'v2' or 'v1'{_why_not(self.source)}")
         if self.source != "auto" and not self.endpoint.sources:
-            raise ConfigurationError(f"the endpoint {self.endpoint.name} takes no source")
+            told = f"the endpoint {self.endpoint.name} takes no source"
+            raise ConfigurationError(f"{told}{_why_not(self.endpoint.name)}")
 
     def _check_taken(self, name: Parameter) -> None:
         if name not in self.endpoint.parameters:
-            raise ConfigurationError(f"the endpoint {self.endpoint.name} takes no {name}")
+            why = _why_not(self.endpoint.name) if name == "cost" else ""
+            raise ConfigurationError(f"the endpoint {self.endpoint.name} takes no {name}{why}")
 
     def about(self, scope_id: object) -> Request[R_co]:
         """Return the request about one account or organization, whose id may be anything yet.
@@ -217,6 +231,13 @@ class Request(Generic[R_co]):
         if query.cost:
             body["Metric"] = "cost"
         return msgspec.json.encode(body)
+
+
+def _why_not(name: object) -> str:
+    """Say why no FOCUS rows can be made of what an endpoint answers, if that is so."""
+    if not isinstance(name, str) or name not in _WITHOUT_COSTS:
+        return ""
+    return f": {name} does not tell the costs that FOCUS is about; those are of costs()"
 
 
 def _check_text(name: str, text: object) -> None:

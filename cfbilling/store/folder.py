@@ -66,6 +66,7 @@ class Folder:
         """Raise `StoreError` if no file can be made there."""
         with mapped(f"write to {self._path}"):
             self._path.mkdir(parents=True, exist_ok=True)
+            _tidy(self._path)
             probe = self._path / f".probe.{secrets.token_hex(8)}{PART}"
             probe.open("xb").close()
             probe.unlink()
@@ -74,7 +75,7 @@ class Folder:
         """Return the keys, and remove what a killed run left more than a day ago."""
         found: set[str] = set()
         with mapped(f"list {self._path}"):
-            for where, _, names in os.walk(self._path / folder):
+            for where, _, names in os.walk(self._path / folder, onerror=_told):
                 below = Path(where).relative_to(self._path).as_posix()
                 for name in names:
                     if name.endswith(PART):
@@ -93,8 +94,9 @@ class Folder:
                 return set()
 
     def open(self, key: str) -> BinaryIO | None:
-        """Open a file."""
+        """Open a file, and remove what a killed run left beside it more than a day ago."""
         with mapped(f"read {key}"):
+            _tidy((self._path / key).parent)
             try:
                 return (self._path / key).open("rb")
             except FileNotFoundError:
@@ -112,6 +114,19 @@ class Folder:
         with suppress(OSError):
             for folder in list(path.relative_to(self._path).parents)[:-1]:
                 (self._path / folder).rmdir()
+
+
+def _told(error: OSError) -> None:
+    # What somebody removes meanwhile is not there; what cannot be read is not nothing.
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _tidy(folder: Path) -> None:
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(PART):
+                _remove_if_old(Path(entry.path))
 
 
 def _remove_if_old(path: Path) -> None:

@@ -18,7 +18,7 @@ from cfbilling.store.facts import ObjectFacts
 from cfbilling.store.object_format import ObjectFormat, ObjectWriter
 from cfbilling.store.partitions import Partition, folder_of, key_of, partition_of, scope_of
 from cfbilling.store.place import Part, Place, mapped
-from cfbilling.store.threads import held, in_thread
+from cfbilling.store.threads import Threads
 
 __all__ = ["Objects", "Written"]
 
@@ -51,10 +51,11 @@ class Objects:
         self._place = place
         self._shape = shape
         self._turns = Turns()
+        self._threads = Threads()
 
     async def check(self) -> None:
         """Raise `StoreError` if nothing can be written, as far as that can be known before."""
-        await in_thread(self._place.check)
+        await self._threads.do(self._place.check)
 
     def key(self, unit: WorkUnit) -> str:
         """Return the key of a unit's object.
@@ -64,28 +65,24 @@ class Objects:
         """
         return key_of(unit, self._shape.suffix)
 
-    async def keys(self, folder: str) -> set[str]:
-        """Return the keys of this format's objects below an endpoint's partition."""
-        keys = await in_thread(partial(self._place.keys, folder))
-        return {key for key in keys if key.endswith(self._shape.suffix)}
-
     async def partitions(self, unit: WorkUnit) -> dict[str, Partition]:
         """Return the keys of all units that differ in scope and month only."""
-        parsed = {key: partition_of(key) for key in await self.keys(folder_of(unit))}
+        keys = await self._threads.do(partial(self._place.keys, folder_of(unit)))
+        parsed = {key: partition_of(key, self._shape.suffix) for key in keys}
         return {key: found for key, found in parsed.items() if found is not None}
 
     async def scopes(self, unit: WorkUnit) -> list[str]:
         """Return the scopes that have a folder of a unit's endpoint and parameters, in order."""
-        names = await in_thread(partial(self._place.folders, folder_of(unit)))
+        names = await self._threads.do(partial(self._place.folders, folder_of(unit)))
         return sorted(scope for name in names if (scope := scope_of(name)) is not None)
 
     async def remove(self, key: str) -> None:
         """Remove an object."""
-        await in_thread(partial(self._place.remove, key))
+        await self._threads.do(partial(self._place.remove, key))
 
     async def facts(self, unit: WorkUnit) -> ObjectFacts | None:
         """Return the facts of a unit's object; ``None`` without one that this version wrote."""
-        return await in_thread(partial(self._facts, self.key(unit), unit.id))
+        return await self._threads.do(partial(self._facts, self.key(unit), unit.id))
 
     def _facts(self, key: str, unit_id: str) -> ObjectFacts | None:
         file = self._place.open(key)
@@ -110,13 +107,13 @@ class Objects:
         """
         key = self.key(unit)
         content = Content()
-        async with held(partial(self._place.part, key), _discarded) as part:
+        async with self._threads.held(partial(self._place.part, key), _discarded) as part:
             begin = partial(self._writer, part, unit, facts)
-            async with held(begin, _abandoned) as writer:
+            async with self._threads.held(begin, _abandoned) as writer:
                 async for batch in batches:
                     await self._add(writer, content, batch, key)
                 told = attrs.evolve(facts, records=content.records, digest=content.digest)
-                length = await in_thread(partial(_finished, writer, told, part, key))
+                length = await self._threads.do(partial(_finished, writer, told, part, key))
         return Written(told, length)
 
     def _writer(self, part: Part, unit: WorkUnit, facts: ObjectFacts) -> ObjectWriter:
@@ -131,7 +128,7 @@ class Objects:
             piece = batch[begin : begin + _PIECE]
             writer.add(piece, content.add(piece))
             if writer.is_full:
-                await in_thread(partial(_flushed, writer, key))
+                await self._threads.do(partial(_flushed, writer, key))
 
     async def read(self, unit: WorkUnit) -> AsyncGenerator[list[ChargeRecord], None]:
         """Yield the records of a unit's object.
@@ -142,11 +139,11 @@ class Objects:
         key = self.key(unit)
         if await self.facts(unit) is None:
             raise StoreError(f"{key} is not there, or of another version")
-        async with held(partial(self._place.open, key), _closed) as file:
+        async with self._threads.held(partial(self._place.open, key), _closed) as file:
             if file is None:
                 raise StoreError(f"{key} is not there any more")
             pieces = self._shape.read(file, unit.record_type)
-            while (records := await in_thread(partial(_next, pieces, key))) is not None:
+            while (records := await self._threads.do(partial(_next, pieces, key))) is not None:
                 yield cast("list[ChargeRecord]", records)
 
 

@@ -21,6 +21,8 @@ _KEY = "cfbilling"
 _GROUP_ROWS = 50_000
 _GROUP_BYTES = 16 * 2**20
 _READ_ROWS = 256
+# To free tens of thousands of small arrays at once would hold up the event loop, from wherever.
+_MOST_SMALL = 16
 
 
 class _ParquetWriter:
@@ -29,6 +31,7 @@ class _ParquetWriter:
         self._writer: Any = pq.ParquetWriter(file, self._columns.schema, compression="zstd")
         self._full: list[list[Any]] = []
         self._waiting: list[Any] = []
+        self._small: list[Any] = []
         self._rows = self._bytes = 0
 
     def add(self, records: Sequence[Record], lengths: Sequence[int]) -> None:
@@ -38,11 +41,18 @@ class _ParquetWriter:
             self._rows += 1
             self._bytes += length
             if self._rows >= _GROUP_ROWS or self._bytes >= _GROUP_BYTES:
-                self._waiting.append(self._columns.batch(records[begin:index]))
-                self._full.append(self._waiting)
-                begin, self._waiting, self._rows, self._bytes = index, [], 0, 0
+                self._hold(records[begin:index])
+                self._full.append(self._waiting + self._small)
+                self._waiting, self._small = [], []
+                begin, self._rows, self._bytes = index, 0, 0
         if begin < len(records):
-            self._waiting.append(self._columns.batch(records[begin:]))
+            self._hold(records[begin:])
+
+    def _hold(self, records: Sequence[Record]) -> None:
+        self._small.append(self._columns.batch(records))
+        if len(self._small) >= _MOST_SMALL:
+            self._waiting += _combined(self._small).to_batches()
+            self._small = []
 
     @property
     def is_full(self) -> bool:
@@ -58,20 +68,30 @@ class _ParquetWriter:
     def finish(self, facts: ObjectFacts) -> None:
         """Write the last row group and the footer."""
         self.flush()
-        if self._waiting:
-            self._write(self._waiting)
+        if left := self._waiting + self._small:
+            self._write(left)
+        self._forget()
         self._writer.add_key_value_metadata({_KEY: facts.to_json()})
         self._writer.close()
 
     def abandon(self) -> None:
         """Let go of the file, while it is still open."""
+        self._forget()
         # What went wrong before goes wrong again, and has been told.
         with suppress(Exception):
             self._writer.close()
 
+    def _forget(self) -> None:
+        # Here, in a thread: else whoever drops the writer would free them, in the event loop.
+        self._full, self._waiting, self._small = [], [], []
+
     def _write(self, batches: list[Any]) -> None:
         # In one piece: else the pages would tell where batches ended.
-        self._writer.write_table(pa.Table.from_batches(batches).combine_chunks())
+        self._writer.write_table(_combined(batches))
+
+
+def _combined(batches: list[Any]) -> Any:
+    return pa.Table.from_batches(batches).combine_chunks()
 
 
 def _plain(number: Decimal | None) -> Decimal | None:
@@ -130,7 +150,7 @@ class ParquetObjects:
             rows = batch.to_pylist()
             yield [
                 record_type(
-                    extra=_parsed(row["extra"]) or {},
+                    extra=_parsed(row[record_type.extra_name]) or {},
                     **{name: read(row[wire_name]) for name, wire_name, read in columns},
                 )
                 for row in rows

@@ -14,8 +14,9 @@ __all__ = ["Partition", "folder_of", "key_of", "partition_of", "scope_of"]
 
 _MONTHS = 12
 _SCOPE = re.compile(r"scope_id=([\w-]+)")
+_NAME = "data"
 _KEY = re.compile(
-    r"endpoint=(?P<endpoint>[\w-]+)/scope_id=(?P<scope_id>[\w-]+)/month=(?P<month>\d{4}-\d\d)/[^/]+"
+    r"endpoint=(?P<endpoint>[\w-]+)/scope_id=(?P<scope_id>[\w-]+)/month=(?P<month>\d{4}-\d\d)/([^/]+)"
 )
 
 
@@ -54,13 +55,15 @@ def key_of(unit: WorkUnit, suffix: str) -> str:
     following = following or date(first.year + first.month // _MONTHS, first.month % 12 + 1, 1)
     if first.day != 1 or end != following:
         raise ConfigurationError("unit must be one whole month (UTC), as plan makes them")
-    return f"{folder_of(unit)}/scope_id={unit.scope_id}/month={first:%Y-%m}/data{suffix}"
+    return f"{folder_of(unit)}/scope_id={unit.scope_id}/month={first:%Y-%m}/{_NAME}{suffix}"
 
 
-def partition_of(key: str) -> Partition | None:
-    """Return what a key says; ``None`` for what is none of ours."""
+def partition_of(key: str, suffix: str) -> Partition | None:
+    """Return what a key says; ``None`` for what is none of ours, or of another format."""
     found = _KEY.fullmatch(key)
-    return None if found is None else Partition(**found.groupdict())
+    return (
+        None if found is None or found[4] != f"{_NAME}{suffix}" else Partition(**found.groupdict())
+    )
 
 
 def scope_of(name: str) -> str | None:

@@ -10,7 +10,7 @@ from typing import BinaryIO, Protocol
 
 from cfbilling.errors import StoreError, printable
 
-__all__ = ["PART", "Part", "Place", "mapped"]
+__all__ = ["PART", "Part", "Place", "mapped", "without_user"]
 
 PART = ".cfbilling-part"
 """How the name of an unfinished file ends; it begins with a dot, so that no reader takes it."""
@@ -89,14 +89,23 @@ def mapped(what: str) -> Iterator[None]:
         raise
     except OSError as error:
         is_lasting = error.errno in _LASTING or isinstance(error, PermissionError)
-        why = error.strerror or _told(error)
+        why = _plain(str(error.strerror)) if error.strerror else _told(error)
         raise StoreError(f"cannot {what}: {why}", transient=not is_lasting) from error
     except Exception as error:
         # Each kind of store has exceptions of its own, and some are of no common class.
         raise StoreError(f"cannot {what}: {_told(error)}", transient=True) from error
 
 
+def without_user(text: str) -> str:
+    """Return a text without the user names and passwords of the URLs in it."""
+    return re.sub(r"://[^/@\s]*@", "://...@", text)
+
+
 def _told(error: Exception) -> str:
+    text = _plain(str(error))
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _plain(text: str) -> str:
     # A query can hold a signature.
-    text = re.sub(r"\?\S+", "?...", str(error))[:_MOST_TOLD]
-    return printable(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+    return printable(re.sub(r"\?\S+", "?...", without_user(text))[:_MOST_TOLD])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import tempfile
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, Final, cast
 
 import fsspec  # type: ignore[import-untyped]  # fsspec has no types
@@ -15,6 +16,9 @@ __all__ = ["Remote"]
 
 # A put there is whole or not there; elsewhere an object is put under another name, then moved.
 _WHOLE: Final = frozenset({"abfs", "az", "gcs", "gs", "s3", "s3a"})
+_DAY: Final = timedelta(days=1)
+# Who asks for an object's facts would fetch all of it in blocks of the usual length.
+_BLOCK: Final = 256 * 1024
 
 
 class _RemotePart:
@@ -86,13 +90,22 @@ class Remote:
         """Do nothing: a bucket does not say beforehand what it takes."""
 
     def keys(self, folder: str) -> set[str]:
-        """Return the keys."""
+        """Return the keys, and remove what a killed run left more than a day ago."""
         with mapped("list the store"):
             try:
-                found = self._system.find(f"{self._root}/{folder}")
+                found = set(self._system.find(f"{self._root}/{folder}"))
             except FileNotFoundError:
                 return set()
-        return {path.removeprefix(f"{self._root}/") for path in found if not path.endswith(PART)}
+        parts = {path for path in found if path.endswith(PART)}
+        for path in parts:
+            self._remove_if_old(path)
+        return {path.removeprefix(f"{self._root}/") for path in found - parts}
+
+    def _remove_if_old(self, path: str) -> None:
+        # Not every file system tells times, or in which zone: then it stays, in nobody's way.
+        with suppress(Exception):
+            if datetime.now(UTC) - self._system.modified(path) > _DAY:
+                self._system.rm_file(path)
 
     def folders(self, folder: str) -> set[str]:
         """Return the names of the folders that are directly below a folder."""
@@ -108,9 +121,10 @@ class Remote:
         """Open an object; what is read of it is fetched in small ranges."""
         with mapped(f"read {key}"):
             try:
-                return cast("BinaryIO", self._system.open(f"{self._root}/{key}", "rb"))
+                file = self._system.open(f"{self._root}/{key}", "rb", block_size=_BLOCK)
             except FileNotFoundError:
                 return None
+        return cast("BinaryIO", file)
 
     def part(self, key: str) -> _RemotePart:
         """Begin a temporary file on this machine."""

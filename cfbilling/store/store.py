@@ -19,17 +19,21 @@ from cfbilling.store.ndjson import NdjsonObjects
 from cfbilling.store.object_format import ObjectFormat
 from cfbilling.store.objects import Objects
 from cfbilling.store.partitions import Partition, folder_of
-from cfbilling.store.place import Place
+from cfbilling.store.place import Place, without_user
 from cfbilling.streams.record_stream import RecordStream
 
 __all__ = ["Store", "StoreFormat"]
 
 StoreFormat: TypeAlias = Literal["parquet", "ndjson"]
-"""``parquet`` needs the extra ``arrow``; ``ndjson`` is gzipped."""
+"""``parquet`` needs the extra ``arrow``. ``ndjson`` is gzipped; how many digits of its numbers are
+kept is up to who reads it: DuckDB and Polars make doubles of them."""
 
 
 class Store:
     """A folder, or any place that fsspec opens.
+
+    Others read it by a glob such as ``**/*.parquet``: a killed process can leave hidden files of
+    another suffix, at which Polars stops when it is given the folder alone.
 
     Args:
         destination: The folder's path, or a URL such as ``s3://bucket/folder``; a URL needs fsspec
@@ -67,8 +71,8 @@ class Store:
         return partial(Store, format=self._format), (self._destination,)
 
     def __repr__(self) -> str:
-        # Options may hold secrets.
-        return f"Store({self._destination!r}, format={self._format!r})"
+        # Options may hold secrets, and so may what stands before the host.
+        return f"Store({without_user(self._destination)!r}, format={self._format!r})"
 
     async def check(self) -> None:
         """Raise what writing would raise, as far as that can be known before.
@@ -158,6 +162,14 @@ class _Read:
 
     objects: Objects
     unit: WorkUnit
+
+    @property
+    def record_type(self) -> type[ChargeRecord]:
+        return self.unit.record_type
+
+    @property
+    def scope_id(self) -> str:
+        return self.unit.scope_id
 
     def batches(self) -> AsyncGenerator[list[ChargeRecord], None]:
         return self.objects.read(self.unit)

@@ -1,44 +1,45 @@
-"""Blocking work beside the event loop."""
+"""Blocking work beside the event loop, in threads of a store's own."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
-__all__ = ["held", "in_thread"]
+from cfbilling._concurrency import in_thread
+
+__all__ = ["Threads"]
 
 T = TypeVar("T")
 
+_MOST: Final = 32
 
-async def in_thread(work: Callable[[], T]) -> T:
-    """Do blocking work in a thread.
 
-    Cancelled meanwhile, it still waits for the thread, since that cannot be stopped and must not
-    write behind the back of who cleans up; then it is cancelled.
+class Threads:
+    """Threads of a store's own, which end with it.
+
+    The event loop's own are few, and look up the names of hosts: a store that is slow would have
+    all of them wait.
     """
-    future = asyncio.get_running_loop().run_in_executor(None, work)
-    cancelled: asyncio.CancelledError | None = None
-    while not future.done():
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(_MOST, thread_name_prefix="cfbilling-store")
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Do blocking work in a thread; cancelled meanwhile, it still waits for the thread."""
+        return await in_thread(work, self._executor)
+
+    @asynccontextmanager
+    async def held(
+        self, acquire: Callable[[], T], release: Callable[[T], None]
+    ) -> AsyncGenerator[T, None]:
+        """Get something in a thread and give it back in one, also if cancelled while getting it."""
+        got: list[T] = []
         try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        future.exception()
-        raise cancelled
-    return future.result()
-
-
-@asynccontextmanager
-async def held(acquire: Callable[[], T], release: Callable[[T], None]) -> AsyncGenerator[T, None]:
-    """Get something in a thread, and give it back in one, also if cancelled while getting it."""
-    got: list[T] = []
-    try:
-        await in_thread(lambda: got.append(acquire()))
-        yield got[0]
-    finally:
-        for item in got:
-            await in_thread(partial(release, item))
+            await self.do(lambda: got.append(acquire()))
+            yield got[0]
+        finally:
+            for item in got:
+                await self.do(partial(release, item))

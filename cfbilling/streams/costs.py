@@ -13,7 +13,8 @@ from cfbilling.focus import FocusRecord, ServiceCategories, focus_rows
 from cfbilling.protocol.endpoints import Endpoint
 from cfbilling.protocol.requests import Query, Request
 from cfbilling.streams.cycles import CycleDelivery
-from cfbilling.streams.delivery import Delivery, Resources
+from cfbilling.streams.delivery import Delivery
+from cfbilling.streams.resources import Resources
 
 __all__ = ["CostDelivery"]
 
@@ -44,7 +45,7 @@ class CostDelivery(Delivery[FocusRecord]):
         categories: ServiceCategories,
     ) -> None:
         super().__init__(resources, request, credentials, ahead, is_owned=is_owned)
-        self._rows = focus_rows(categories)
+        self._rows = focus_rows(categories, is_priced=True)
 
     async def batches(self) -> AsyncGenerator[list[FocusRecord], None]:
         """Yield the rows in order; no batch is empty.

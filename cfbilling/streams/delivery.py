@@ -16,60 +16,24 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from cfbilling._concurrency import SMALL, Tasks, Turns
+from cfbilling._concurrency import SMALL, Turns
 from cfbilling.chunk import DateChunk
 from cfbilling.credentials import Credentials
 from cfbilling.decoding.converter import decode_object
-from cfbilling.decoding.decoder import RecordDecoder
 from cfbilling.errors import BillingError, DecodeError, InvalidRequest
-from cfbilling.events import ChunkDone, ChunkNarrowed, FieldMissing, Observer, StreamStarted
-from cfbilling.options import Clock
+from cfbilling.events import ChunkDone, ChunkNarrowed, FieldMissing, StreamStarted
 from cfbilling.protocol.ownership import check_owner, holds_other_days, inside
-from cfbilling.protocol.plan import Alternative, Planner
+from cfbilling.protocol.plan import Alternative
 from cfbilling.protocol.requests import Request, about
 from cfbilling.records import Record
-from cfbilling.transport.fetcher import Fetcher
+from cfbilling.streams.resources import Resources
 from cfbilling.transport.receiver import Received
 
-__all__ = ["Delivery", "EmptyDelivery", "Part", "Resources"]
+__all__ = ["Delivery", "Part"]
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
-
-
-@attrs.frozen(eq=False)
-class Resources:
-    """What every delivery of an open client needs.
-
-    Attributes:
-        fetcher: The fetcher of answers.
-        planner: The planner of requests.
-        turns: The share of the event loop that decoding gets.
-        observer: Told of streams, chunks and fields.
-        clock: The clock that says what day it is.
-        tasks: The owner of all tasks of the client.
-    """
-
-    fetcher: Fetcher
-    planner: Planner
-    turns: Turns
-    observer: Observer
-    clock: Clock = attrs.field(factory=Clock)
-    tasks: Tasks = attrs.field(factory=Tasks)
-    _decoders: dict[type[Record], RecordDecoder[Any]] = attrs.field(factory=dict, init=False)
-
-    async def close(self) -> None:
-        """End all that is under way."""
-        try:
-            await self.tasks.close()
-        finally:
-            await self.fetcher.close()
-
-    def decoder(self, record_type: type[R]) -> RecordDecoder[R]:
-        """Return the decoder of a record type, made once."""
-        if record_type not in self._decoders:
-            self._decoders[record_type] = RecordDecoder(record_type)
-        return self._decoders[record_type]
+D = TypeVar("D", bound="Delivery[Any]")
 
 
 @attrs.define(eq=False)
@@ -131,6 +95,36 @@ class Delivery(Generic[R]):
         self._is_probed = is_probed
         self.has_answered = False
         self._told_missing: set[str] = set()
+
+    @property
+    def request(self) -> Request[R]:
+        """The request for the whole range."""
+        return self._request
+
+    @property
+    def record_type(self) -> type[R]:
+        """The class of the records."""
+        return self._request.endpoint.record_type
+
+    @property
+    def scope_id(self) -> str | None:
+        """The account or organization that it is about."""
+        return self._request.scope_id
+
+    @property
+    def turns(self) -> Turns:
+        """The share of the event loop that work on its records gets."""
+        return self._resources.turns
+
+    def remade(self, kind: type[D]) -> D:
+        """Return what delivers the same in another way."""
+        return kind(
+            self._resources,
+            self._request,
+            self._credentials,
+            self._ahead,
+            is_owned=self._is_owned,
+        )
 
     async def one(self) -> R:
         """Return the one object that the endpoint answers with.
@@ -202,11 +196,15 @@ class Delivery(Generic[R]):
                             yield owned
                     self._end(part)
         finally:
-            _close(parts)
-            for task in ahead:
-                task.cancel()
-                task.add_done_callback(_close_result)
-            await resources.tasks.end(ahead)
+            await self._leave(parts, ahead)
+
+    async def _leave(self, parts: list[Part[R]], ahead: deque[asyncio.Task[list[Part[R]]]]) -> None:
+        """Let go of what has come, and end what is under way."""
+        _close(parts)
+        for task in ahead:
+            task.cancel()
+            task.add_done_callback(_close_result)
+        await self._resources.tasks.end(ahead)
 
     async def _next_parts(
         self, requests: Iterator[Request[R]], ahead: deque[asyncio.Task[list[Part[R]]]]
@@ -324,16 +322,6 @@ class Delivery(Generic[R]):
                 longest_slice=part.longest_slice,
             )
         )
-
-
-class EmptyDelivery:
-    """Delivers nothing, where there is nothing to ask yet."""
-
-    async def batches(self) -> AsyncGenerator[list[Any], None]:
-        """Yield nothing."""
-        nothing: tuple[list[Any], ...] = ()
-        for batch in nothing:
-            yield batch
 
 
 def _close(parts: list[Part[R]]) -> None:

@@ -19,7 +19,7 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import aclosing
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from cfbilling._concurrency import Buffer
 from cfbilling.credentials import Credentials
@@ -27,25 +27,31 @@ from cfbilling.errors import AccountFailure, BillingError, FanOutError
 from cfbilling.events import AccountDone, AccountFailed
 from cfbilling.protocol.requests import Request
 from cfbilling.records import Record
-from cfbilling.streams.delivery import EmptyDelivery
+from cfbilling.streams.delivery import Delivery
+from cfbilling.streams.empty_delivery import EmptyDelivery
 from cfbilling.streams.lanes import Lane, Lanes
 from cfbilling.streams.pipeline import Pipeline
 from cfbilling.streams.record_stream import BatchedStream, RecordStream
 from cfbilling.streams.subjects import Entry, Subject
 
-__all__ = ["FanOut", "FanOutStream", "OnError"]
+__all__ = ["FanOut", "Form", "OnError"]
 
 R = TypeVar("R", bound=Record)
 K = TypeVar("K")
-Item = TypeVar("Item")
-Batch = TypeVar("Batch")
 
+
+Form: TypeAlias = Callable[[Delivery[R]], AsyncGenerator[Any, None]]
+"""Takes batches from a delivery."""
 
 OnError = Literal["defer", "raise", "yield"]
 """What a failed account does: raise at the end, raise at once, or come as an item."""
 
 _TURN = 256
 """How many accounts may be set aside in one turn of the event loop."""
+
+
+def _records(delivery: Delivery[R]) -> AsyncGenerator[list[R], None]:
+    return delivery.batches()
 
 
 class FanOut(Generic[K, R]):
@@ -76,6 +82,7 @@ class FanOut(Generic[K, R]):
         self._on_error = on_error
         self._concurrency = concurrency
         self._work = work
+        self._form: Form[R] = _records
         self._buffer: Buffer[tuple[K, Any] | AccountFailure] = Buffer(concurrency)
         self._changed = asyncio.Event()
         self._lanes = Lanes(pipeline.fetcher.limiter, concurrency, self._changed.set)
@@ -84,13 +91,24 @@ class FanOut(Generic[K, R]):
         self._plain = None if isinstance(items, AsyncIterable) else subject.entries(items)
         self._bug: BaseException | None = None
 
-    async def items(self) -> AsyncGenerator[tuple[K, Any] | AccountFailure, None]:
+    @property
+    def record_type(self) -> type[R]:
+        """The class of the records, as far as it is known before."""
+        return self._subject.record_type
+
+    async def items(
+        self, form: Form[R] | None = None
+    ) -> AsyncGenerator[tuple[K, Any] | AccountFailure, None]:
         """Yield each account's batches, or what became of them; the accounts interleave.
+
+        Args:
+            form: What takes batches from the delivery of an account, if not its records.
 
         Raises:
             FanOutError: At the end, if accounts failed and were deferred.
             BillingError: At once, if an account failed and that is to be raised.
         """
+        self._form = self._form if form is None else form
         tasks = self._pipeline.tasks
         failures: list[AccountFailure] = []
         beginning = tasks.start(self._begin_all())
@@ -231,7 +249,7 @@ class FanOut(Generic[K, R]):
             elif request is not None:
                 key = self._subject.key(item)
                 delivery = self._pipeline.deliver(request, lane.credentials, ahead, is_owned=True)
-                async with aclosing(delivery.batches()) as batches:
+                async with aclosing(self._form(delivery)) as batches:
                     async for records in batches:
                         await self._buffer.put((key, records))
         except BillingError as error:
@@ -253,7 +271,7 @@ class FanOut(Generic[K, R]):
     ) -> None:
         """Have an item's records worked on, and deliver what comes of it."""
         delivery = (
-            EmptyDelivery()
+            EmptyDelivery(self._subject.record_type_of(item))
             if request is None
             else self._pipeline.deliver(request, credentials, ahead, is_owned=True)
         )
@@ -269,28 +287,3 @@ class FanOut(Generic[K, R]):
         label = self._subject.label(item)
         self._pipeline.observer(AccountFailed(account_id=label, error=error))
         await self._buffer.put(AccountFailure(label, error))
-
-
-async def _one_by_one(
-    batches: AsyncGenerator[tuple[K, list[R]] | AccountFailure, None],
-) -> AsyncGenerator[tuple[K, R] | AccountFailure, None]:
-    async with aclosing(batches):
-        async for batch in batches:
-            if isinstance(batch, AccountFailure):
-                yield batch
-            else:
-                key, records = batch
-                for record in records:
-                    yield key, record
-
-
-class FanOutStream(BatchedStream[Item, Batch]):
-    """The records of many accounts: each account's in order, the accounts interleaved.
-
-    Yields ``(account_id, record)``, or by `batches` ``(account_id, [records])``; with
-    ``on_error="yield"`` also an `AccountFailure` for each account that failed.
-    """
-
-    def __init__(self, fan_out: FanOut[Any, Any], *, is_batched: bool = True) -> None:
-        batches = fan_out.items()
-        super().__init__(batches, _one_by_one(batches) if is_batched else batches)  # type: ignore[arg-type]  # the client's overloads say which

@@ -12,8 +12,9 @@ from cfbilling.protocol.requests import Request
 from cfbilling.records import Record
 from cfbilling.streams.costs import CostDelivery
 from cfbilling.streams.cycles import CycleDelivery
-from cfbilling.streams.delivery import Delivery, Resources
+from cfbilling.streams.delivery import Delivery
 from cfbilling.streams.paged import PagedDelivery
+from cfbilling.streams.resources import Resources
 
 __all__ = ["Pipeline"]
 

@@ -13,7 +13,7 @@ import attrs
 from cfbilling.credentials import Credentials
 from cfbilling.errors import ConfigurationError
 from cfbilling.protocol.requests import Query, Request
-from cfbilling.records import Record
+from cfbilling.records import ChargeRecord, Record
 
 __all__ = ["AccountSubject", "Accounts", "Entry", "HasId", "Subject", "Unit", "UnitSubject"]
 
@@ -44,6 +44,15 @@ class Entry:
 
 class Subject(Protocol[K_co, R_co]):
     """Knows what to ask about an item, and what to call it."""
+
+    @property
+    def record_type(self) -> type[R_co]:
+        """The class of all records, as far as it is known before there are items."""
+        ...
+
+    def record_type_of(self, item: object) -> type[R_co]:
+        """Return the class of an item's records; called after `request` only."""
+        ...
 
     def entries(self, items: Iterable[object]) -> Iterator[Entry]:
         """Yield an entry for each item, taken as it is needed."""
@@ -81,6 +90,15 @@ class AccountSubject(Generic[R_co]):
     def __init__(self, query: Query[R_co], credentials: Credentials) -> None:
         self._query = query
         self._credentials = credentials
+
+    @property
+    def record_type(self) -> type[R_co]:
+        """The class of all records."""
+        return self._query.endpoint.record_type
+
+    def record_type_of(self, item: object) -> type[R_co]:  # noqa: ARG002 - the same for all
+        """Return the class of an account's records."""
+        return self.record_type
 
     def entries(self, items: Iterable[object]) -> Iterator[Entry]:
         """Yield an entry for each account; of a mapping, with its own credentials."""
@@ -127,6 +145,11 @@ class Unit(Protocol):
         """The name of its credential; ``None`` for the default one."""
         ...
 
+    @property
+    def record_type(self) -> type[ChargeRecord]:
+        """The class of its records."""
+        ...
+
     def request(self, today: date) -> Request[Any] | None:
         """Return the request that it is; ``None`` if all its days are to come."""
         ...
@@ -150,6 +173,15 @@ class UnitSubject(Generic[U]):
         self._unit_type = unit_type
         self._credentials = credentials
         self._today = today
+
+    @property
+    def record_type(self) -> type[ChargeRecord]:
+        """What the records of all units are, whatever else."""
+        return ChargeRecord
+
+    def record_type_of(self, item: object) -> type[ChargeRecord]:
+        """Return the class of a unit's records."""
+        return self._unit(item).record_type
 
     def entries(self, items: Iterable[object]) -> Iterator[Entry]:
         """Yield an entry for each unit."""

@@ -23,7 +23,8 @@ from cfbilling.protocol.headers import QuotaPolicy, QuotaSignal, read_signal
 from cfbilling.protocol.requests import Request, about
 from cfbilling.records import Record
 from cfbilling.transport.budget import Budget
-from cfbilling.transport.rate_limit import Permit, RateLimiter
+from cfbilling.transport.permit import Permit
+from cfbilling.transport.rate_limit import RateLimiter
 from cfbilling.transport.receiver import Received, Receiver, Response
 from cfbilling.transport.retry import Attempts, is_transient, retrying
 

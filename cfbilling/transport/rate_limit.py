@@ -13,46 +13,25 @@ import asyncio
 import math
 from collections.abc import Callable
 
-import attrs
-
 from cfbilling.errors import RateLimited
 from cfbilling.options import Clock, RetryPolicy
 from cfbilling.protocol.headers import Quota, QuotaPolicy, QuotaSignal
 from cfbilling.transport.budget import Budget
+from cfbilling.transport.pauses import Pauses
+from cfbilling.transport.permit import Permit
 from cfbilling.transport.quota_limit import QuotaLimit
 from cfbilling.transport.quota_reading import Answered
 from cfbilling.transport.quota_window import longest_pause
 from cfbilling.transport.waiting_line import Place, WaitingLine
 
-__all__ = ["Permit", "RateLimiter"]
+__all__ = ["RateLimiter"]
 
-_SAME_PAUSE = 1.5
-_PAUSES_TOLD_EVERY = 30.0
 _MOST_LIMITS = 16
 # What to tell who may not wait for an answer that is under way: about so long it takes.
 _ANSWER = 1.0
 _LEAST_WAIT = 0.001
 # Of those who wait, so many may be waiting for a slot.
 _MOST_COMING = 8
-
-
-@attrs.define(eq=False)
-class Permit:
-    """The leave to send one request; the limiter is told what came of it.
-
-    Attributes:
-        epoch: The number of refusals before it was given.
-        sent: The moment at which it was given.
-        answers: The number of answers before it was given.
-        is_probe: Whether it goes ahead alone, and it is not known yet what comes of it.
-        is_settled: Whether its answer was told.
-    """
-
-    epoch: int
-    sent: float
-    answers: int = 0
-    is_probe: bool = False
-    is_settled: bool = False
 
 
 class RateLimiter:
@@ -79,34 +58,28 @@ class RateLimiter:
         kept: int = 0,
     ) -> None:
         self._clock = clock
-        self._on_pause = on_pause
+        self._pauses = Pauses(on_pause)
         self._assumed = assumed
         self._retry = retry
         self._kept = kept
         self._limits = {"": QuotaLimit(assumed, kept, clock.monotonic())}
         self._is_told = False
-        self._unanswered = 0
-        self._answers = 0
-        self._epoch = 0
-        self._refusals = 0
+        self._unanswered = self._answers = 0
+        self._epoch = self._refusals = 0
         self._locked_until = -math.inf
         self._last_wait = _ANSWER
         self._probing = False
         self._probe: Permit | None = None
-        self._is_paused = False
-        self._paused_until = self._told_at = -math.inf
-        self._untold = 0.0
         self._line = WaitingLine()
         self._coming = 0
-        self.watchers: set[Callable[[bool], None]] = set()
+        self.watchers = self._pauses.watchers
 
     def __repr__(self) -> str:
         closed_for = self.closed_for
         state = f"closed for {closed_for:.0f} s" if closed_for else "open"
         if self._probing:
             state += ", one request at a time"
-        quota = self.quota
-        left = "" if quota is None else f", {quota.remaining} left for {quota.reset:.0f} s"
+        left = f", {q.remaining} left for {q.reset:.0f} s" if (q := self.quota) else ""
         return f"<RateLimiter {state}{left}, {self._unanswered} unanswered>"
 
     @property
@@ -120,10 +93,9 @@ class RateLimiter:
         remaining, reset, name, limit = min(found, key=lambda item: item[0])
         if not self._is_told and limit.reading is None:
             return None
-        is_locked = now < self._locked_until
         return Quota(
             name=name,
-            remaining=0 if is_locked else max(0, remaining - self._unanswered),
+            remaining=0 if now < self._locked_until else max(0, remaining - self._unanswered),
             reset=max(0.0, reset, self._locked_until - now),
             policy=limit.policy,
             reading=limit.reading,
@@ -132,7 +104,7 @@ class RateLimiter:
     @property
     def is_paused(self) -> bool:
         """Whether everything had to wait when somebody last looked."""
-        return self._is_paused
+        return self._pauses.is_paused
 
     @property
     def is_open(self) -> bool:
@@ -196,8 +168,8 @@ class RateLimiter:
                 self._line.call_first(_MOST_COMING - self._coming)
             if (permit := self.enter()) is not None:
                 return permit
-            slots.release()
             again = True
+            slots.release()
 
     def _may_come(self, place: Place) -> bool:
         # To let one come after the other would cost a turn of the loop for each.
@@ -222,7 +194,7 @@ class RateLimiter:
                     await self._watch(place)
             finally:
                 self._line.leave(place)
-        self._resume()
+        self._pauses.end()
 
     def _look(self, place: Place) -> float:
         """Return the seconds that all have to wait, if they are known; raise if they are too many.
@@ -230,38 +202,36 @@ class RateLimiter:
         Raises:
             RateLimited: If they are more than the place's holder may wait.
         """
-        seconds = 0.0
+        left, seconds = self._line.left(place), 0.0
         if not self.is_open:
             seconds = self.closed_for
-            self._check(self._line.left(place), seconds)
+            wait = seconds or (self._guess() if left < _LEAST_WAIT else 0.0)
+            if wait > left:
+                raise RateLimited("the quota is used up for too long", retry_after=wait)
         self._line.stay(place)
         return seconds
 
-    def _check(self, left: float, seconds: float) -> None:
-        """Raise if a wait would be longer than what is left for it."""
-        if not seconds and left < _LEAST_WAIT:
-            now = self._clock.monotonic()
-            limits = self._limits.values()
-            reopens = max(limit.reopens_in(now, self._unanswered) for limit in limits)
-            # Until an answer shows that a lock-out is over, it may last as long again.
-            seconds = self._last_wait if self._probing else reopens or _ANSWER
-        if seconds > left:
-            raise RateLimited("the quota is used up for too long", retry_after=seconds)
+    def _guess(self) -> float:
+        """Return what to tell who may not wait for the answer that decides how long it takes."""
+        if self._probing:
+            # Until that shows that the lock-out is over, it may last as long again.
+            return self._last_wait
+        now, unanswered = self._clock.monotonic(), self._unanswered
+        limits = self._limits.values()
+        return max(limit.reopens_in(now, unanswered) for limit in limits) or _ANSWER
 
     async def _watch(self, place: Place) -> None:
         """Wait, first in the line, until something may have changed."""
         line, seconds = self._line, self._look(place)
         line.dismiss(seconds or _LEAST_WAIT)
-        began = self._clock.monotonic()
-        least = 0.0
+        began, least = self._clock.monotonic(), 0.0
         try:
             if seconds:
-                self._pause(seconds)
+                self._pauses.begin(began, seconds)
                 await self._clock.sleep(seconds)
                 least = seconds
             else:
-                # The answer to a request under way decides. It comes from the network, so it is
-                # given up by the loop's own time, as there.
+                # An answer decides. It comes from the network: so by the loop's own time, as there.
                 patience = line.shortest()
                 try:
                     async with asyncio.timeout(patience):
@@ -276,8 +246,8 @@ class RateLimiter:
         now = self._pass_time()
         if not self._is_open(now):
             return None
-        if self._is_paused:
-            self._resume()
+        if self._pauses.is_paused:
+            self._pauses.end()
         for limit in self._limits.values():
             limit.sent(now)
         permit = Permit(self._epoch, now, self._answers, is_probe=self._probing)
@@ -369,31 +339,7 @@ class RateLimiter:
         self._locked_until = now + self._last_wait
         # Who cannot wait so long is to know at once.
         self._line.call_all()
-        self._pause(self._last_wait)
-
-    def _pause(self, seconds: float) -> None:
-        if not self._is_paused:
-            self._is_paused = True
-            self._tell_watchers()
-        now = self._clock.monotonic()
-        more = now + seconds - max(now, self._paused_until)
-        if more <= 0:
-            return
-        self._paused_until = now + seconds
-        self._untold += more
-        if more > _SAME_PAUSE or now > self._told_at + _PAUSES_TOLD_EVERY:
-            told, self._untold, self._told_at = self._untold, 0.0, now
-            # Last, since it is somebody else's.
-            self._on_pause(told)
-
-    def _resume(self) -> None:
-        if self._is_paused:
-            self._is_paused = False
-            self._tell_watchers()
-
-    def _tell_watchers(self) -> None:
-        for watcher in list(self.watchers):
-            watcher(self._is_paused)
+        self._pauses.begin(now, self._last_wait)
 
     def _pass_time(self) -> float:
         now = self._clock.monotonic()

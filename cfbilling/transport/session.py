@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import netrc
 import os
+import socket
 import ssl
 from collections.abc import Awaitable, Mapping, Sequence
 from ipaddress import ip_address
@@ -106,7 +107,7 @@ def map_exception(error: BaseException) -> BillingError | None:
         case asyncio.TimeoutError():
             return TransportError(f"the network timed out ({name})")
         case aiohttp.ClientConnectorError():
-            return TransportError(f"the connection could not be opened ({name})")
+            return TransportError(_unconnected(error))
         case aiohttp.ClientPayloadError():
             return TransportError("the body broke off or is corrupt")
         case aiohttp.ClientResponseError():
@@ -115,6 +116,23 @@ def map_exception(error: BaseException) -> BillingError | None:
             return TransportError(f"the connection failed ({name})")
         case _:
             return TransportError(f"the HTTP session cannot send this ({name})", transient=False)
+
+
+def _unconnected(error: aiohttp.ClientConnectorError) -> str:
+    """Return where no connection could be opened to, and why: a name and the system's words."""
+    host, port = getattr(error, "host", None), getattr(error, "port", None)
+    system = getattr(error, "os_error", None)
+    reason = _system_reason(system) if isinstance(system, OSError) else type(error).__name__
+    return (
+        f"no connection: {reason}" if host is None else f"no connection to {host}:{port}: {reason}"
+    )
+
+
+def _system_reason(error: OSError) -> str:
+    # By the number, which has a text of the system's own; a name that is not found has another.
+    if isinstance(error, socket.gaierror):
+        return error.strerror or "the name was not found"
+    return type(error).__name__ if error.errno is None else os.strerror(error.errno)
 
 
 def _raise_mapped(error: Exception) -> NoReturn:

@@ -166,16 +166,30 @@ def started(
     environment: Mapping[str, str],
     stdout: int | None = None,
     stderr: int | None = None,
+    is_nohup: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the command as a process of its own, to be ended by the test."""
+    """Start the command as a process of its own, to be ended by the test.
+
+    Args:
+        arguments: Its arguments.
+        environment: What it sees.
+        stdout: Its standard output.
+        stderr: Its standard error.
+        is_nohup: Whether it is started as ``nohup`` does.
+    """
     # A child inherits an ignored signal, such as that of a test run in the background.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    handlers = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGHUP: signal.SIG_IGN if is_nohup else signal.default_int_handler,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         process = subprocess.Popen(
             [*COMMAND, *arguments], env=dict(environment), stdout=stdout, stderr=stderr
         )
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     with process:
         try:
             yield process
@@ -185,13 +199,15 @@ def started(
 
 
 def on_terminal(
-    *arguments: str, environment: Mapping[str, str], stream: Literal["stdout", "stderr"]
+    *arguments: str,
+    environment: Mapping[str, str],
+    stream: Literal["stdout", "stderr"],
+    encoding: str = "utf-8",
 ) -> tuple[int, str]:
     """Run the command with a standard stream on a terminal, and return what that showed."""
     master, slave = pty.openpty()
-    streams: dict[str, int] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    streams[stream] = slave
-    with started(*arguments, environment=environment, **streams) as process:
+    out, err = (slave, subprocess.DEVNULL) if stream == "stdout" else (subprocess.DEVNULL, slave)
+    with started(*arguments, environment=environment, stdout=out, stderr=err) as process:
         os.close(slave)
         shown = b""
         while True:
@@ -201,7 +217,7 @@ def on_terminal(
                 break
         code = process.wait(30)
     os.close(master)
-    return code, shown.decode()
+    return code, shown.decode(encoding)
 
 
 @attrs.frozen

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,19 @@ def test_a_temporary_name_is_text(tmp_path: Path) -> None:
         assert part.name.startswith(".üüü")
         assert part.name.isprintable()
         assert part.name.endswith(".cfbilling-part")
+
+
+def test_leftovers_of_the_same_file_are_removed(shell: Shell, account: str, tmp_path: Path) -> None:
+    """What a killed run left more than a day ago goes; what is young or another's stays."""
+    old = [".out.csv.0123abcd.cfbilling-part", ".other.csv.0123abcd.cfbilling-part", "out.csv.bak"]
+    young = [".out.csv.89abcdef.cfbilling-part"]
+    for name in old + young:
+        (tmp_path / name).touch()
+    before = time.time() - 90_000
+    for name in old:
+        os.utime(tmp_path / name, (before, before))
+    assert shell.run("credits", account, "-o", str(tmp_path / "out.csv")).returncode == 0
+    assert {*old[1:], *young, "out.csv"} == {path.name for path in tmp_path.iterdir()}
 
 
 def test_a_name_that_is_too_long_is_refused_at_once(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 
 import pytest
 
 from cfbilling.cli.plain_text import plain_lines
-from tests.cli.shell import on_terminal, run_here, saying
+from tests.cli.shell import COMMAND, on_terminal, run_here, saying
 
 ACCOUNT = "a" * 32
 MONTH = ("--from", "2025-01-01", "--to", "2025-01-02")
@@ -125,3 +126,58 @@ def test_a_terminal_gets_no_raw_data(shape: str) -> None:
 def test_lines_stay_lines() -> None:
     """What is made harmless keeps its line ends, and bytes that are no text are replaced."""
     assert "é\ufffd\n\ufffd\n".encode() == plain_lines("é\t\n".encode() + b"\xff\n")
+
+
+NAMES = ",".join(
+    f'"{name}":"\N{LATIN SMALL LETTER E WITH ACUTE}\N{EURO SIGN}\u4e2d"' for name in TEXTS
+)
+LATIN = {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("report", ACCOUNT, *MONTH),
+        ("check", ACCOUNT),
+        ("demo", "--live"),
+        ("cycles", "--help"),
+    ],
+    ids=lambda arguments: str(arguments[0]),
+)
+def test_a_pipe_that_cannot_take_a_character_gets_another(arguments: tuple[str, ...]) -> None:
+    """What an encoding lacks is replaced, and ends nothing."""
+    with saying(f'{NAMES},"BilledCost":1.5,"ConsumedQuantity":2') as environment:
+        ran = subprocess.run(
+            [*COMMAND, *arguments], env=environment | LATIN, capture_output=True, check=False
+        )
+    assert (0, False) == (ran.returncode, b"Traceback" in ran.stderr)
+    assert ("\xe9??" in ran.stdout.decode("latin-1")) == (arguments[0] in ("report", "demo"))
+
+
+def test_a_message_that_cannot_be_encoded_is_told() -> None:
+    """A refusal in characters that standard error lacks is one line all the same."""
+    with saying('"code":1,"message":"\xe9\u4e2d"', status=403) as environment:
+        ran = subprocess.run(
+            [*COMMAND, "profile", ACCOUNT],
+            env=environment | LATIN,
+            capture_output=True,
+            check=False,
+        )
+    (line,) = ran.stderr.decode("latin-1").splitlines()
+    assert (4, True) == (ran.returncode, "\xe9?" in line)
+
+
+@pytest.mark.parametrize("shape", ["table", "csv", "ndjson"])
+def test_a_terminal_gets_its_own_encoding(shape: str) -> None:
+    """Records on a terminal that is not UTF-8 are in what it takes; in a pipe they are UTF-8."""
+    with saying(f'{NAMES},"BilledCost":1.5') as environment:
+        arguments = ("usage", ACCOUNT, *MONTH, "--format", shape)
+        latin = environment | LATIN
+        code, shown = on_terminal(
+            *arguments, environment=latin, stream="stdout", encoding="latin-1"
+        )
+        piped = subprocess.run(
+            [*COMMAND, *arguments], env=latin, capture_output=True, check=False
+        ).stdout.decode()
+    assert (0, True, False) == (code, "\xe9??" in shown, "\xc3" in shown)
+    assert "\xe9\u20ac\u4e2d" in piped

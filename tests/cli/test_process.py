@@ -26,24 +26,32 @@ def test_a_closed_pipe_is_silent(shell: Shell, account: str) -> None:
 
 
 @contextmanager
-def _stuck(shell: Shell, account: str, target: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _stuck(
+    shell: Shell, account: str, target: Path, *, is_nohup: bool = False
+) -> Iterator[subprocess.Popen[bytes]]:
     """Start a run, and wait until it has written a part and hangs on the rest."""
     # The second month never comes.
     shell.sandbox.faults.add(Fault(times=None, query={"from": "2025-02-01"}, delay=60))
     span = ("--from", "2025-01-01", "--to", "2025-03-01")
     arguments = ("usage", account, *span, "-v", "-o", str(target))
-    environment = shell.environment()
-    with started(*arguments, environment=environment, stderr=subprocess.PIPE) as process:
+    with started(
+        *arguments,
+        environment=shell.environment(),
+        stderr=subprocess.PIPE,
+        is_nohup=is_nohup,
+    ) as process:
         assert process.stderr is not None
         assert any(b"ChunkDone" in line for line in process.stderr)
         yield process
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_ends_it_cleanly(
     shell: Shell, account: str, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    """Ctrl-C and SIGTERM leave the old file, no temporary one, and no traceback."""
+    """Ctrl-C, SIGTERM and SIGHUP leave the old file, no temporary one, and no traceback."""
     target = tmp_path / "out.csv"
     target.write_text("old")
     with _stuck(shell, account, target) as process:
@@ -52,6 +60,29 @@ def test_a_signal_ends_it_cleanly(
         assert process.stderr is not None
         assert b"Traceback" not in process.stderr.read()
     assert (["out.csv"], "old") == ([path.name for path in tmp_path.iterdir()], target.read_text())
+
+
+def test_a_closed_terminal_does_not_end_what_nohup_began(
+    shell: Shell, account: str, tmp_path: Path
+) -> None:
+    """SIGHUP is ignored where it was ignored from the beginning; then SIGTERM ends the run."""
+    with _stuck(shell, account, tmp_path / "out.csv", is_nohup=True) as process:
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 143
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_tests_run_where_ctrl_c_is_ignored(shell: Shell, account: str, tmp_path: Path) -> None:
+    """A test run in a shell's background, where SIGINT is ignored, tests Ctrl-C all the same."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with _stuck(shell, account, tmp_path / "out.csv") as process:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 130
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_kill_leaves_the_old_file(shell: Shell, account: str, tmp_path: Path) -> None:

@@ -40,8 +40,8 @@ def test_the_program_is_a_process() -> None:
 @pytest.mark.parametrize(
     ("module", "arguments", "extra", "code"),
     [
-        ("click", ["usage"], "cli", 1),
-        ("rich", ["usage"], "cli", 1),
+        ("click", ["usage"], "cli", 2),
+        ("rich", ["usage"], "cli", 2),
         ("pyarrow", ["usage", "a" * 32, "-o", "/nonexistent/x.parquet"], "arrow", 2),
         ("pyarrow", ["sync", "/nonexistent/store", "a" * 32], "arrow", 2),
         ("pyarrow", ["costs", "--from-sync", "/nonexistent/store"], "arrow", 2),

@@ -21,6 +21,8 @@ from cfbilling import (
     NotFound,
     PermissionDenied,
     RetryPolicy,
+    UsageFilter,
+    plan,
 )
 from cfbilling.events import Event, FieldMissing, SourceChanged, StreamStarted
 from cfbilling.sandbox import Fault, Sandbox
@@ -268,6 +270,8 @@ async def test_categories_may_be_one_s_own() -> None:
             assert {"Other"} == {row.service_category for row in rows}
         with pytest.raises(ConfigurationError, match="service_categories"):
             client_of(sandbox, service_categories=["Compute"])
+        with pytest.raises(ConfigurationError, match="'Serverless', which FOCUS does not have"):
+            client_of(sandbox, service_categories={"workers": "Serverless"})
 
 
 @pytest.mark.parametrize("source", ["V1", None, "", 1])
@@ -278,3 +282,28 @@ async def test_a_source_that_is_none_is_refused(source: Any) -> None:
             client.costs(sandbox.account_ids[0], source=source)
         with pytest.raises(ConfigurationError, match="source"):
             client.fan_out([], endpoint="costs", source=source)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["usage", "organization_usage", "paygo_usage", "paygo_usage_beta"]
+)
+async def test_what_tells_no_costs_is_no_source(endpoint: Any) -> None:
+    """FOCUS from an endpoint without costs is refused before any request, and told why."""
+    why = f"{endpoint} does not tell the costs that FOCUS is about"
+    async with Sandbox(accounts=1) as sandbox, client_of(sandbox) as client:
+        (account,) = sandbox.account_ids
+        with pytest.raises(ConfigurationError, match=f"'v1': {why}"):
+            client.costs(account, source=endpoint)
+        with pytest.raises(ConfigurationError, match=f"takes no source: {why}"):
+            client.fan_out([account], endpoint=endpoint, source="v2")
+        with pytest.raises(ConfigurationError, match=f"takes no source: {why}"):
+            plan([account], START, END, endpoint=endpoint, source="v1")
+        assert [] == sandbox.requests
+
+
+@pytest.mark.parametrize("asked", [{"metric": "m"}, {"cost": True}, {"filter_by": UsageFilter()}])
+async def test_a_fan_out_of_costs_takes_nothing_in_silence(asked: Any) -> None:
+    """What costs cannot be asked for is refused, and not left out of the question."""
+    async with Sandbox(accounts=1) as sandbox, client_of(sandbox) as client:
+        with pytest.raises(ConfigurationError, match="the endpoint costs takes no"):
+            client.fan_out(sandbox.account_ids, endpoint="costs", **asked)

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
+import attrs
 import pytest
 
 from cfbilling import (
@@ -17,46 +18,15 @@ from cfbilling import (
     ConfigurationError,
     FanOutError,
     FocusRecord,
-    RetryPolicy,
     StoreError,
     WorkUnit,
     plan,
 )
-from cfbilling.sandbox import Sandbox
+from cfbilling.sandbox import RequestFacts, Sandbox
 from cfbilling.sync import Store, StoreFormat, due, sync, sync_unit
+from tests.integration.stores import TODAY, Days, client_of, objects, same
 
-TODAY = date(2026, 3, 10)
 FORMATS = get_args(StoreFormat)
-
-
-class Days:
-    """A clock whose day is set."""
-
-    def __init__(self, day: date = TODAY) -> None:
-        self.now = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-
-
-def client_of(sandbox: Sandbox, days: Days | None = None, concurrency: int = 4) -> BillingClient:
-    """Return a client on the sandbox's day, or on another."""
-    set_day = days or Days()
-    return BillingClient(
-        ApiToken(sandbox.api_token),
-        base_url=sandbox.base_url,
-        clock=Clock(now=lambda: set_day.now),
-        retry=RetryPolicy(attempts=1),
-        concurrency=concurrency,
-    )
-
-
-def objects(folder: Path) -> dict[str, bytes]:
-    """Return all that is in a store."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-
-
-async def same(client: BillingClient, unit: WorkUnit, store: Store) -> bool:
-    """Whether the store has of a unit what the service has."""
-    return await client.fetch(unit).collect() == await store.read(unit).collect()
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -197,14 +167,18 @@ async def test_only_what_is_gone_is_pruned(tmp_path: Path) -> None:
         both = list(plan([kept, gone], "2026-01-01", "2026-03-01", endpoint="usage"))
         other = list(plan([gone], "2026-01-01", "2026-02-01", endpoint="usage", cost=True))
         await sync(client, both + other, store)
-        (tmp_path / "notes.txt").write_text("mine")
+        # What others keep there is theirs, also beside an object that goes.
+        mine = {"notes.txt", store.key(both[2]).replace("data.", "mine.")}
+        for name in mine:
+            (tmp_path / name).write_text("mine")
         removed = await store.prune(unit for unit in both if unit.scope_id == kept)
         assert removed == sorted(store.key(unit) for unit in both if unit.scope_id == gone)
-        left = {store.key(unit) for unit in both + other} - {*removed} | {"notes.txt"}
+        left = {store.key(unit) for unit in both + other} - {*removed} | mine
         assert left == objects(tmp_path).keys()
         with pytest.raises(ConfigurationError, match="units"):
             await store.prune([])
-        assert [[kept], [gone]] == [await store.scopes(each[0]) for each in (both, other)]
+        assert sorted([kept, gone]) == await store.scopes(both[0]), "a folder is left for mine"
+        assert [gone] == await store.scopes(other[0])
         places = await store.partitions(both[0])
         assert [(kept, "2026-01"), (kept, "2026-02")] == [(p.scope_id, p.month) for p in places]
 
@@ -283,12 +257,68 @@ async def test_what_is_due_cannot_be_known_without_the_store(tmp_path: Path) -> 
         _ = [unit async for unit in due(client, [part], Store(tmp_path))]
 
 
+async def test_what_cannot_be_asked_of_a_store_is_told(tmp_path: Path) -> None:
+    """What `due` raises is what it says, not a group of it; a wrong horizon needs no unit."""
+    store = Store(tmp_path)
+    async with Sandbox(accounts=2, today=TODAY) as sandbox, client_of(sandbox) as client:
+        units = list(plan(sandbox.account_ids, "2025-10-01", "2025-10-02", endpoint="usage"))
+        for unit in units:
+            (tmp_path / store.key(unit)).mkdir(parents=True)
+        with pytest.raises(StoreError, match="cannot read endpoint=usage/"):
+            [unit async for unit in due(client, units, store)]
+        part = attrs.evolve(units[0], start=date(2025, 10, 2))
+        with pytest.raises(ConfigurationError, match="unit must be one whole month"):
+            [unit async for unit in due(client, [part], store)]
+        with pytest.raises(ConfigurationError, match="restate"):
+            [unit async for unit in due(client, [], store, restate=timedelta(days=-1))]
+
+
+async def test_a_day_that_ends_meanwhile_is_fetched_again(tmp_path: Path) -> None:
+    """What was asked for before a unit's last day was over is never taken for all of it."""
+    store, days = Store(tmp_path), Days(date(2026, 3, 30))
+
+    def next_day(facts: RequestFacts) -> None:  # noqa: ARG001 - any request
+        days.now = datetime(2026, 4, 1, 12, tzinfo=UTC)
+
+    async with (
+        Sandbox(accounts=1, today=date(2026, 4, 5), chaos=next_day) as sandbox,
+        client_of(sandbox, days, concurrency=1) as client,
+    ):
+        units = list(plan(sandbox.account_ids, "2026-02-01", "2026-04-01", endpoint="usage"))
+        await sync(client, units, store, restate=timedelta(0))
+        left = [unit async for unit in due(client, units, store, restate=timedelta(0))]
+        assert [units[1]] == left
+        await sync(client, units, store, restate=timedelta(0))
+        assert await same(client, units[1], store)
+
+
+async def test_midnight_between_two_looks_at_the_clock(tmp_path: Path) -> None:
+    """An object is never said to be fetched later than the day that was asked for."""
+    store = Store(tmp_path)
+    moments = [datetime(2026, 3, 30, 23, 59, 59, tzinfo=UTC)]
+    later = datetime(2026, 4, 1, 0, 0, 1, tzinfo=UTC)
+    async with (
+        Sandbox(accounts=1, today=date(2026, 4, 5)) as sandbox,
+        BillingClient(
+            ApiToken(sandbox.api_token),
+            base_url=sandbox.base_url,
+            clock=Clock(now=lambda: moments.pop() if moments else later),
+        ) as client,
+    ):
+        (unit,) = plan(sandbox.account_ids, "2026-03-01", "2026-04-01", endpoint="usage")
+        await sync_unit(client, unit, store)
+        left = [each async for each in due(client, [unit], store, restate=timedelta(0))]
+        assert left or await same(client, unit, store)
+
+
 async def test_secrets_of_a_store_stay_where_they_are(tmp_path: Path) -> None:
-    """Options of a store are in no ``repr`` and in no pickle."""
+    """Options of a store, and a password in its URL, are in no ``repr`` and in no pickle."""
     store = Store("memory://store", format="ndjson", secret="hush")
     assert "hush" not in repr(store)
     with pytest.raises(TypeError, match="environment"):
         pickle.dumps(store)
+    with_password = repr(Store("memory://somebody:hush@store/x"))
+    assert ("somebody" in with_password, "hush" in with_password) == (False, False)
     again = pickle.loads(pickle.dumps(Store(tmp_path, format="ndjson")))  # noqa: S301 - our own
     assert repr(Store(tmp_path, format="ndjson")) == repr(again)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,13 +36,12 @@ from tests.recipes.dask_cluster import DaskCluster
 
 distributed: Any = pytest.importorskip("distributed", reason="needs the extra dask")
 
-from cfbilling.integrations.cluster.worker import ClientPlugin
+from cfbilling.integrations.cluster.worker import ClientPlugin, sync_some
 from cfbilling.integrations.dask import FromEnvironment, FromFolder, sync_on
 
 SETTINGS: dict[str, Any] = {"accounts": 6, "tokens": 3, "quota": None, "records_per_day": 2}
 NAMES = ("TOKEN_A", "TOKEN_B", "TOKEN_C")
 EVER = timedelta(days=3660)
-AT_ONCE = RetryPolicy(attempts=1)
 
 
 def environ() -> dict[str, str]:
@@ -73,7 +73,7 @@ async def on(
     """Sync on the cluster, in a thread, so that the sandbox goes on here."""
     address = cluster if isinstance(cluster, str) else cluster.address
     client = partial(BillingClient, base_url=sandbox.base_url, concurrency=4)
-    chosen: dict[str, Any] = {"client": client, "patience": 15.0} | settings
+    chosen: dict[str, Any] = {"client": client, "patience": 60.0} | settings
     return await asyncio.to_thread(partial(sync_on, address, units, store, **chosen))
 
 
@@ -89,6 +89,14 @@ def hang(
 
     sandbox.faults.add(Fault(times=times, scope_id=scope_id, when=take_note, until=ends))
     return begun, ends
+
+
+async def first_of(begun: asyncio.Event, syncing: asyncio.Task[Any]) -> None:
+    """Wait until a request hangs; should the sync end before, tell of what."""
+    waiting = asyncio.create_task(begun.wait())
+    await asyncio.wait({waiting, syncing}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    assert begun.is_set(), syncing
 
 
 async def contents(store: Store, units: list[WorkUnit]) -> list[Any]:
@@ -120,6 +128,31 @@ async def test_two_workers_do_what_one_process_does(
         assert (0, len(units), asked) == (again.fetched, again.skipped, len(sandbox.requests))
 
 
+async def test_a_worker_that_is_closed_judges_no_unit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the end of its client makes of units is no result: they are to be done elsewhere."""
+    async with Sandbox(**SETTINGS) as sandbox:
+        monkeypatch.setenv("TOKEN_A", sandbox.api_token)
+        client = partial(BillingClient, base_url=sandbox.base_url)
+        plugin = ClientPlugin(client, FromEnvironment(), ["TOKEN_A"])
+        worker: Any = None
+        plugin.setup(worker)
+        here = SimpleNamespace(plugins={plugin.name: plugin})
+        monkeypatch.setattr("cfbilling.integrations.cluster.worker.get_worker", lambda: here)
+        units, store = units_of(sandbox, "TOKEN_A"), Store(tmp_path)
+        assert len(units) == len(await sync_some(plugin.name, units, store, timedelta(0)))
+        begun, never = hang(sandbox)
+        syncing = asyncio.create_task(sync_some(plugin.name, units, store, EVER))
+        await first_of(begun, syncing)
+        await plugin.teardown(worker)
+        with pytest.raises(distributed.Reschedule):
+            await syncing
+        never.set()
+        with pytest.raises(ConfigurationError, match="is over"):
+            await sync_some("another", units, store, EVER)
+
+
 async def test_nothing_is_left_on_the_workers(two_workers: DaskCluster, tmp_path: Path) -> None:
     """When it is over, no worker has a client, a task or a result of it."""
     async with Sandbox(**SETTINGS) as sandbox:
@@ -138,8 +171,11 @@ async def test_nothing_is_left_on_the_workers(two_workers: DaskCluster, tmp_path
         await asyncio.to_thread(work)
 
 
-async def test_the_units_of_a_killed_worker_are_done_by_others(tmp_path: Path) -> None:
-    """A worker that dies in the middle costs time, and no unit."""
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+async def test_the_units_of_a_killed_worker_are_done_by_others(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """A worker that dies in the middle, or is told to end, costs time, and no unit."""
     async with Sandbox(**SETTINGS) as sandbox:
         units = units_of(sandbox, "TOKEN_A", "TOKEN_B", months=4)
         store = Store(tmp_path / "store")
@@ -147,8 +183,8 @@ async def test_the_units_of_a_killed_worker_are_done_by_others(tmp_path: Path) -
             # One request has no answer before its worker is dead.
             begun, never = hang(sandbox, times=1, scope_id=units[-1].scope_id)
             syncing = asyncio.create_task(on(cluster, sandbox, units, store))
-            await begun.wait()
-            await asyncio.to_thread(kill_the_busy_worker, cluster.address)
+            await first_of(begun, syncing)
+            await asyncio.to_thread(end_the_busy_worker, cluster.address, number)
             report = await syncing
             never.set()
         assert (len(units), ()) == (report.fetched + report.skipped, report.failures)
@@ -163,13 +199,46 @@ async def test_the_units_of_a_killed_worker_are_done_by_others(tmp_path: Path) -
                 assert await client.fetch(unit).collect() == await store.read(unit).collect()
 
 
-def kill_the_busy_worker(address: str) -> None:
-    """Kill -9 the one worker that still has something to do."""
+def end_the_busy_worker(address: str, number: signal.Signals) -> None:
+    """Send a signal to the one worker that still has something to do."""
     with distributed.Client(address, set_as_default=False) as dask_client:
         while 1 != len(busy := [w for w, keys in dask_client.processing().items() if keys]):
             time.sleep(0.05)
         (pid,) = dask_client.run(os.getpid, workers=busy).values()
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
+
+
+@pytest.mark.parametrize("spread", [1, 2])
+async def test_a_credential_is_used_from_so_many_workers(
+    two_workers: DaskCluster, tmp_path: Path, spread: int
+) -> None:
+    """Of two workers one opens its client for all units of a credential, if no more are allowed."""
+    async with Sandbox(**SETTINGS) as sandbox:
+        units = units_of(sandbox, "TOKEN_A", months=8)
+
+        def work() -> set[str]:
+            used: set[str] = set()
+            with distributed.Client(two_workers.address, set_as_default=False) as dask_client:
+
+                def look(_: object) -> None:
+                    clients = dask_client.run(
+                        lambda dask_worker: [
+                            vars(plugin)["_client"] is not None
+                            for name, plugin in dask_worker.plugins.items()
+                            if str(name).startswith("cfbilling")
+                        ]
+                    )
+                    used.update(worker for worker, opened in clients.items() if any(opened))
+
+                client = partial(BillingClient, base_url=sandbox.base_url)
+                store = Store(tmp_path)
+                report = sync_on(
+                    dask_client, units, store, client=client, spread=spread, on_result=look
+                )
+            assert len(units) == report.fetched
+            return used
+
+        assert spread == len(await asyncio.to_thread(work))
 
 
 async def test_a_wrong_credential_fails_its_own_units_only(
@@ -281,10 +350,8 @@ async def test_a_scheduler_that_is_lost_is_told_soon(tmp_path: Path) -> None:
         units = units_of(sandbox, "TOKEN_A")
         begun, never = hang(sandbox)
         with DaskCluster(tmp_path, 1, environ()) as cluster:
-            syncing = asyncio.create_task(
-                on(cluster, sandbox, units, Store(tmp_path / "store"), patience=5.0)
-            )
-            await begun.wait()
+            syncing = asyncio.create_task(on(cluster, sandbox, units, Store(tmp_path / "store")))
+            await first_of(begun, syncing)
             cluster.stop_scheduler()
             with pytest.raises(TransportError, match="Dask cluster cannot be used"):
                 await syncing

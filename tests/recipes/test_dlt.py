@@ -94,7 +94,7 @@ def _told(unit: WorkUnit, record: Record) -> str:
 
 def _found(row: dict[str, Any], record_type: type[Record]) -> str:
     assert row.pop(GONE_COLUMN) is None
-    extra = row.pop("extra")
+    extra = row.pop("x_extra" if record_type is FocusRecord else "extra")
     assert extra is None
     unit_id = row.pop(UNIT_COLUMN)
     assert len(record_type.columns) == len(row), "each column under a name of its own"

@@ -24,7 +24,9 @@ UNIT = WorkUnit(endpoint="usage", scope_id=ID, start=date(2025, 1, 1), end=date(
 FAMILY = "0f8fad5b-d9cb-469f-a165-70867728950e"
 filters = st.builds(
     UsageFilter,
-    metric_ids=st.lists(st.text(st.characters(codec="utf-8"), min_size=1), max_size=3, unique=True),
+    metric_ids=st.lists(
+        st.text(st.characters(codec="utf-8"), min_size=1, max_size=128), max_size=3, unique=True
+    ),
     product_family_ids=st.lists(st.just(FAMILY), max_size=1),
     tags=st.dictionaries(
         st.text(st.characters(codec="utf-8"), min_size=1, max_size=9),
@@ -36,7 +38,7 @@ groups = st.lists(
     st.builds(
         GroupBy,
         st.sampled_from(["TAG", "DIMENSION"]),
-        st.text(st.characters(codec="utf-8"), min_size=1),
+        st.text(st.characters(codec="utf-8"), min_size=1, max_size=256),
     ),
     max_size=2,
     unique=True,

@@ -10,7 +10,8 @@ from typing import Any
 
 import attrs
 
-from cfbilling import BillingClient, BillingError
+from cfbilling import BillingClient, BillingError, RateLimited
+from cfbilling.cli.waiting import lock_out_told
 
 __all__ = [
     "SOURCES",
@@ -45,13 +46,18 @@ class Probe:
         name: The command that uses the endpoint.
         answer: Its answer, for people.
         error: The reason why it is not open.
-        brief: The answer in a word, if it is open.
+        brief: The answer in a word, if it is open or that is not known.
     """
 
     name: str
     answer: str
     error: BillingError | None = None
     brief: str = "yes"
+
+    @property
+    def is_open(self) -> bool | None:
+        """Whether it is open; ``None`` if that is not known."""
+        return None if isinstance(self.error, RateLimited) else self.error is None
 
 
 def is_lack_of_permission(error: BillingError | None) -> bool:
@@ -66,6 +72,9 @@ def is_lack_of_permission(error: BillingError | None) -> bool:
 async def _probe(name: str, ask: Ask) -> Probe:
     try:
         return Probe(name, await ask())
+    except RateLimited as error:
+        # Whether it is open is not known: nobody was asked.
+        return Probe(name, f"unknown: {lock_out_told(error)}", error, brief="locked out")
     except BillingError as error:
         is_refusal = error.status is not None and error.status >= HTTPStatus.BAD_REQUEST
         status = f" ({error.status})" if is_refusal else ""
@@ -147,10 +156,14 @@ def costs_of(probes: Sequence[Probe]) -> Probe:
     first, second = by_name[_COST_QUERY].error, by_name[_BILLABLE_USAGE].error
     if first is None:
         return Probe("costs", "yes, from version 2 (contract)", brief="v2")
+    if isinstance(first, RateLimited):
+        return attrs.evolve(by_name[_COST_QUERY], name="costs")
     if first.status not in _NOT_LET_IN:
         return Probe("costs", "no: 'usage --cost' failed, and may be where they are", first)
     if second is None:
         return Probe("costs", "yes, from version 1 (self-serve)", brief="v1")
+    if isinstance(second, RateLimited):
+        return attrs.evolve(by_name[_BILLABLE_USAGE], name="costs")
     return Probe("costs", "no: neither 'usage --cost' nor 'billable-usage' is open", second)
 
 

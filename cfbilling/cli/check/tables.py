@@ -34,7 +34,7 @@ def overview(found: Mapping[str, Sequence[Probe]]) -> Table:
 
 
 def _cell(probe: Probe) -> str:
-    if probe.error is None:
+    if probe.is_open is not False or probe.error is None:
         return probe.brief
     if isinstance(probe.error, NotCovered):
         return "not covered"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cfbilling import AuthenticationError
+from cfbilling import AuthenticationError, RateLimited
 from cfbilling.cli.check.probes import Probe, is_lack_of_permission
-from cfbilling.cli.exit_codes import AUTHENTICATION, OK, REFUSED, exit_code_of
+from cfbilling.cli.exit_codes import AUTHENTICATION, OK, RATE_LIMITED, REFUSED, exit_code_of
+from cfbilling.cli.waiting import lock_out_told
 
 __all__ = ["verdict_on"]
 
@@ -26,6 +27,10 @@ def verdict_on(probes: Sequence[Probe], accounts: Probe) -> tuple[str, int]:
         if accounts.error is None or all(map(is_lack_of_permission, refusals)):
             return "it is accepted, but may lack the permission Billing Read", AUTHENTICATION
         return "no: the service does not accept it", AUTHENTICATION
+    locked_out = [error for error in errors if isinstance(error, RateLimited)]
+    if locked_out:
+        # Of one lock-out, the last is what is true now.
+        return f"unknown: {lock_out_told(locked_out[-1])}", RATE_LIMITED
     codes = {exit_code_of(error) for error in errors}
     if codes == {REFUSED}:
         return "it is accepted, but no endpoint is open to it for this account", REFUSED

@@ -13,6 +13,7 @@ from cfbilling.cli.connection import Connection
 from cfbilling.cli.errors import print_error
 from cfbilling.cli.exit_codes import OK
 from cfbilling.cli.formats.choice import FormatChoice, format_of
+from cfbilling.cli.formats.writing import Writing
 from cfbilling.cli.options import (
     choice_from,
     connection_from,
@@ -44,12 +45,12 @@ async def _write(connection: Connection, choice: FormatChoice, path: str | None)
     credentials = credentials_of(connection.token_file)
     found = 0
     with opened(path) as output:
-        await output.write(shape.begin())
+        writing = Writing(shape, output)
         async with connection.client(credentials) as client, aclosing(client.accounts()) as stream:
             async for batch in stream.batches():
                 found += len(batch)
-                await output.write(shape.rows("", batch))
-        await output.write(shape.finish())
+                await writing.rows("", batch)
+        await writing.finish()
         output.commit()
     if not found:
         print_error("the credential sees no account")

@@ -37,7 +37,7 @@ def costs(account: tuple[str, ...], *, source: Source, **given: Any) -> None:
     """Write what the usage of ACCOUNTs cost: FOCUS rows, whichever version lets an account in.
 
     Without days, the current month (UTC) through today. The column x_Source says which version a
-    row comes from.
+    row comes from. CSV and Parquet are FOCUS 1.2 and 1.3 datasets.
 
     \b
     Example, with what 'cfbilling sandbox' prints set in your shell:

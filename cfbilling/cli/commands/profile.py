@@ -14,11 +14,12 @@ from cfbilling.cli.formats.choice import FormatChoice, format_of
 from cfbilling.cli.options import (
     choice_from,
     connection_from,
-    connection_options,
+    connection_options_waiting,
     format_options,
 )
 from cfbilling.cli.output import opened
 from cfbilling.cli.process import run
+from cfbilling.cli.waiting import tell_pause
 
 __all__ = ["profile"]
 
@@ -26,7 +27,7 @@ __all__ = ["profile"]
 @click.command(short_help="Who pays for an account and how: personal data.")
 @click.argument("account")
 @format_options("table", "ndjson", "csv")
-@connection_options
+@connection_options_waiting(5.0)
 def profile(account: str, **given: Any) -> None:
     """Write who pays for an ACCOUNT and how: personal data.
 
@@ -45,9 +46,9 @@ async def _write(
 ) -> int:
     shape = format_of(choice, path, BillingProfile, with_account=False)
     credentials = credentials_of(connection.token_file)
-    async with connection.client(credentials) as client:
-        record = await client.billing_profile(account_id)
     with opened(path, is_private=True) as output:
+        async with connection.client(credentials, tell_pause) as client:
+            record = await client.billing_profile(account_id)
         for part in (shape.begin(), shape.rows(account_id, [record]), shape.finish()):
             await output.write(part)
         output.commit()

@@ -18,6 +18,7 @@ from cfbilling.cli.options import (
     verbosity_from,
     verbosity_options,
 )
+from cfbilling.cli.output import require_writable
 from cfbilling.cli.process import run
 from cfbilling.cli.query import Query
 from cfbilling.cli.report.data import SHAPES, shape_of
@@ -88,16 +89,19 @@ def report(account: tuple[str, ...], **given: Any) -> None:
 
     async def add_up_and_show() -> int:
         connection, verbosity = connection_from(given), verbosity_from(given)
+        # What cannot be written is told before anything is asked.
+        shape = shape_of(given["shape"], given["output"])
         if given["html"] or given["svg"]:
-            # Before anything is asked.
             require_charts()
+        for path in filter(None, (given["output"], given["html"], given["svg"])):
+            require_writable(path)
         same = ("by", "metric", "top", "compare", "partial", "output", "html", "svg")
         job = ReportJob(
             question=await _question(given, account),
             connection=connection,
             verbosity=verbosity,
             today=datetime.now(UTC).date(),
-            shape=shape_of(given["shape"], given["output"]),
+            shape=shape,
             **{name: given[name] for name in same},
         )
         return await run_report(job)

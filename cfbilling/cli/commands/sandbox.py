@@ -12,6 +12,7 @@ import click
 
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.exit_codes import NETWORK, OK
+from cfbilling.cli.output import require_writable, write_whole
 from cfbilling.cli.process import run
 from cfbilling.sandbox import Sandbox
 
@@ -37,10 +38,25 @@ _QUOTA = re.compile(r"(\d{1,9})(?:/(\d{1,9}(?:\.\d+)?))?", re.ASCII)
     metavar="Q/W",
     help="Q requests in W seconds; 0 counts nothing.",
 )
-def sandbox(*, host: str, port: int, quota: str, **given: Any) -> None:
+@click.option(
+    "--tokens",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="API tokens, each with a quota of its own.",
+)
+@click.option(
+    "--accounts-out",
+    metavar="FILE",
+    help="Write the accounts to FILE, as --accounts-file takes them; of several tokens, each "
+    "account names one in turn.",
+)
+def sandbox(*, host: str, port: int, quota: str, accounts_out: str | None, **given: Any) -> None:
     """Serve an API of invented accounts on this machine, until Ctrl-C.
 
-    It prints the lines that point this command line at it, to be pasted into another shell.
+    It prints the lines that point this command line at it, to be pasted into another shell, and
+    the ids of all accounts.
 
     \b
     Example:
@@ -49,9 +65,11 @@ def sandbox(*, host: str, port: int, quota: str, **given: Any) -> None:
 
     async def serve() -> int:
         requests, window = _quota(quota)
+        if accounts_out is not None:
+            require_writable(accounts_out)
         server = Sandbox(host=host, port=port, quota=requests, window=window, **given)
         try:
-            return await _serve(server)
+            return await _serve(server, accounts_out)
         except OSError as error:
             reason = f"cannot listen on {host}:{port}: {error.strerror}"
             raise CommandError(reason, NETWORK) from error
@@ -68,28 +86,52 @@ def _quota(text: str) -> tuple[int | None, float]:
     return int(found[1]) or None, window
 
 
-async def _serve(server: Sandbox) -> int:
+async def _serve(server: Sandbox, accounts_out: str | None) -> int:
     """Serve until Ctrl-C or SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with server:
-        print("\n".join(_instructions(server)), flush=True)
+        if accounts_out is not None:
+            await write_whole(accounts_out, _accounts_file(server))
+        print("\n".join(_instructions(server, accounts_out)), flush=True)
         await stop.wait()
     return OK
 
 
-def _instructions(server: Sandbox) -> list[str]:
+def _accounts_file(server: Sandbox) -> bytes:
+    names = list(_tokens(server)) or [""]
+    lines = (
+        ",".join(filter(None, (account_id, names[number % len(names)])))
+        for number, account_id in enumerate(server.account_ids)
+    )
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _tokens(server: Sandbox) -> dict[str, str]:
+    """Return the variable of each token; none of them if there is but one."""
+    tokens = server.api_tokens if len(server.api_tokens) > 1 else []
+    return {f"CLOUDFLARE_API_TOKEN_{number}": token for number, token in enumerate(tokens, 1)}
+
+
+def _instructions(server: Sandbox, accounts_out: str | None) -> list[str]:
     variables = {
         "CLOUDFLARE_BASE_URL": server.base_url,
         "CLOUDFLARE_API_TOKEN": server.api_token,
         "CLOUDFLARE_ACCOUNT_ID": server.account_ids[0],
         "CLOUDFLARE_ORGANIZATION_ID": server.organization_ids[0],
+        **_tokens(server),
     }
+    listed = [f"#   {account_id}" for account_id in server.account_ids]
+    if accounts_out is None:
+        accounts = ["# Its accounts:", *listed]
+    else:
+        accounts = [f"# Its accounts, for --accounts-file, are in {accounts_out}"]
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     return [
         "# A sandbox of invented accounts. In another shell:",
         *exports,
+        *accounts,
         "# Then, for example:",
         "cfbilling usage $CLOUDFLARE_ACCOUNT_ID --last 7d",
         "# Ctrl-C ends it.",

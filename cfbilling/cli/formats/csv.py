@@ -14,7 +14,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from cfbilling import Column, Record
+from cfbilling import Record
 from cfbilling.cli.formats.format import part_json
 from cfbilling.cli.plain_text import plain_number
 
@@ -103,7 +103,7 @@ class CsvFormat:
     def __init__(
         self, record_type: type[Record], *, with_account: bool, spreadsheet_safe: bool
     ) -> None:
-        self._columns = record_type.columns
+        self._names = [*record_type.wire_names.values(), record_type.extra_name]
         self._with_account = with_account
         quote = _harmless if spreadsheet_safe else _quoted
         text = _Remembered(quote)
@@ -120,7 +120,7 @@ class CsvFormat:
 
         # Texts side by side repeat together, so they are looked up together.
         self._parts: list[tuple[attrgetter[Any], Cells]] = []
-        for kind, columns in groupby(self._columns, key=lambda column: column.kind):
+        for kind, columns in groupby(record_type.columns, key=lambda column: column.kind):
             names = [column.name for column in columns]
             if kind is str and len(names) > 1:
                 self._parts.append((attrgetter(*names), _Remembered(run_of_texts).cells))
@@ -131,7 +131,8 @@ class CsvFormat:
 
     def begin(self) -> bytes:
         """Return the header."""
-        return (",".join(_header(self._columns, with_account=self._with_account)) + "\n").encode()
+        first = ["AccountId"] if self._with_account else []
+        return (",".join([*first, *self._names]) + "\n").encode()
 
     def rows(self, account_id: str, records: Sequence[Record]) -> bytes:
         """Return one row for each record."""
@@ -144,9 +145,3 @@ class CsvFormat:
     def finish(self) -> bytes:
         """Return nothing: the last row is the last record."""
         return b""
-
-
-def _header(columns: Sequence[Column], *, with_account: bool) -> list[str]:
-    """Return the names of all columns."""
-    names = [column.wire_name for column in columns]
-    return [*(["AccountId"] if with_account else []), *names, "extra"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cfbilling import AccountFailure, BillingError, NumberOutOfRange
 from cfbilling.cli.errors import print_error
 from cfbilling.cli.sync.months import months_told
+from cfbilling.cli.waiting import failure_told
 
 __all__ = ["Failures"]
 
@@ -28,7 +29,7 @@ class Failures:
     def add_account(self, account_id: str, error: BillingError) -> None:
         """Tell of an account that failed as a whole."""
         self._errors.setdefault(account_id, error)
-        print_error(f"{account_id} failed: {error}")
+        print_error(f"{account_id} failed: {failure_told(error)}")
 
     def add_unit(self, failure: AccountFailure) -> None:
         """Tell of a unit that failed, unless its account has failed for the same reason before."""
@@ -39,7 +40,7 @@ class Failures:
         others = self._months.setdefault((account_id, error.message), [])
         others.append(month)
         if len(others) == 1:
-            print_error(f"{account_id} failed for {month}: {error}")
+            print_error(f"{account_id} failed for {month}: {failure_told(error)}")
 
     def tell_rest(self) -> None:
         """Tell for which other months an account has failed, and what helps if that is known."""

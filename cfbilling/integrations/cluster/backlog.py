@@ -21,8 +21,8 @@ from cfbilling.transport.retry import is_transient
 
 __all__ = ["Backlog", "Job"]
 
-_FEW = 4
-"""What is not worth sharing out: two tasks of so many keep a client busy."""
+_FEW = 2
+"""What is not worth sharing out."""
 
 
 @attrs.define(eq=False)

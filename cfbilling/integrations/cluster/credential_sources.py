@@ -77,9 +77,13 @@ class FromFolder:
             raise ConfigurationError("the unit's credential cannot be the name of a file")
         try:
             with Path(self.path, file).open("rb") as opened:
-                return ApiToken(opened.read(_LONGEST_FILE).decode("utf-8-sig"))
+                # One byte more than there may be, so that a token is never cut.
+                data = opened.read(_LONGEST_FILE + 1)
+            if len(data) <= _LONGEST_FILE:
+                return ApiToken(data.decode("utf-8-sig"))
+            reason = f"longer than {_LONGEST_FILE:,} bytes, so this is no token"
         except OSError as error:
-            reason = error.strerror
+            reason = error.strerror or type(error).__name__
         except UnicodeDecodeError:
             reason = "this is not UTF-8 text"
         except ConfigurationError as error:

@@ -142,11 +142,12 @@ class Run:
     def _hand_out(self) -> None:
         busy = Counter(task.worker for task in self._tasks.values())
         now = time.monotonic()
-        for worker, threads in self._workers.items():
-            for _ in range(busy[worker], max(1, min(threads, _PLACES))):
-                if not (jobs := self._backlog.take(worker, now)):
-                    break
-                self._submit(worker, jobs)
+        # Nobody gets a second task while another has none.
+        for place in range(_PLACES):
+            for worker, threads in self._workers.items():
+                is_free = busy[worker] <= place < max(1, threads)
+                if is_free and (jobs := self._backlog.take(worker, now)):
+                    self._submit(worker, jobs)
 
     def _submit(self, worker: str, jobs: Sequence[Job]) -> None:
         future = self._dask.submit(

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 from uuid import uuid4
 
 from distributed import (  # pyright: ignore[reportMissingImports]  # an extra
+    Reschedule,
     Worker,
     WorkerPlugin,
     get_worker,
@@ -16,7 +17,7 @@ from distributed import (  # pyright: ignore[reportMissingImports]  # an extra
 
 from cfbilling.client import BillingClient
 from cfbilling.credentials import Credentials
-from cfbilling.errors import AccountFailure, ConfigurationError
+from cfbilling.errors import AccountFailure, BillingError, ConfigurationError
 from cfbilling.integrations.cluster.credential_sources import CredentialSource
 from cfbilling.jobs import WorkUnit
 from cfbilling.options import RetryPolicy
@@ -46,6 +47,7 @@ class ClientPlugin(WorkerPlugin):
 
     Attributes:
         name: What the tasks find it by; another for each sync.
+        is_over: Whether the worker is being closed, or the sync is over.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class ClientPlugin(WorkerPlugin):
 
     def setup(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's interface
         """Begin a worker's life, in which the rest is made."""
+        self.is_over = False
         self._lock = asyncio.Lock()
         self._client: BillingClient | None = None
         self._missing: dict[str | None, ConfigurationError] = {}
 
     async def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's interface
         """Close the client, and end what it has under way."""
+        self.is_over = True
         async with self._lock:
             client, self._client = self._client, None
             if client is not None:
@@ -106,10 +110,26 @@ async def sync_some(
     Raises:
         ConfigurationError: For an argument that cannot be right.
         StoreError: If the store cannot be written, as far as that can be known before.
+        Reschedule: If the worker is being closed meanwhile: others are to do it.
     """
     plugin = get_worker().plugins.get(plugin_name)
     if not isinstance(plugin, ClientPlugin):
         raise ConfigurationError("the sync that this task belongs to is over")
+    try:
+        outcomes = await _synced(plugin, units, store, restate)
+    except BillingError:
+        if plugin.is_over:
+            raise Reschedule from None
+        raise
+    if plugin.is_over:
+        # What became of units whose client was closed says nothing of them.
+        raise Reschedule
+    return outcomes
+
+
+async def _synced(
+    plugin: ClientPlugin, units: Sequence[WorkUnit], store: Store, restate: timedelta
+) -> list[Outcome]:
     client = await plugin.client()
     outcomes: list[Outcome] = []
     able: list[WorkUnit] = []

@@ -65,7 +65,7 @@ def test_a_source_that_refuses_is_an_error(
 @pytest.mark.parametrize("source", ["v1", "v2"])
 def test_costs_come_in_columns(shell: Shell, account: str, source: str, tmp_path: Path) -> None:
     """CSV, Parquet and the table have a row for each charge, and the columns of FOCUS."""
-    header = [*FocusRecord.wire_names.values(), "extra"]
+    header = [*FocusRecord.wire_names.values(), "x_Extra"]
     arguments = ("costs", account, *MONTH, "--source", source)
     count = len(_truth(shell, account, source))
     target = tmp_path / "costs.parquet"
@@ -83,4 +83,15 @@ def test_costs_come_in_columns(shell: Shell, account: str, source: str, tmp_path
 def test_a_source_that_is_none_is_refused(shell: Shell, account: str) -> None:
     """Another version than the two is a usage error, before anything is sent."""
     assert shell.run("costs", account, "--source", "v3").returncode == 2
+    assert shell.sandbox.requests == []
+
+
+@pytest.mark.parametrize("source", ["usage", "org-usage", "paygo"])
+def test_a_source_without_costs_is_refused_and_says_why(
+    shell: Shell, account: str, source: str
+) -> None:
+    """No FOCUS rows come of what tells no costs: a usage error that names the reason."""
+    ran = shell.run("costs", account, "--source", source, "--format", "csv")
+    assert (2, b"") == (ran.returncode, ran.stdout)
+    assert f"{source} does not tell the costs".encode() in ran.stderr
     assert shell.sandbox.requests == []

@@ -83,6 +83,32 @@ def test_nothing_is_rounded(number: str) -> None:
         shape.rows("a", records)
 
 
+def test_row_groups_are_bounded_by_bytes() -> None:
+    """However long records are, no more of them wait than make a row group of some megabytes."""
+    shape = ParquetFormat(UsageRecord, with_account=False, scale=None)
+    written, most, held = [shape.begin()], 0, 0
+    for number in range(400):
+        text = f"{number:05}" * 1000
+        written.append(shape.rows("a", [UsageRecord(charge_description=text)] * 20))
+        held = 0 if written[-1] else held + 20 * len(text)
+        most = max(most, held)
+    written.append(shape.finish())
+    assert 8 * 2**20 < most < 11 * 2**20
+    file = pq.ParquetFile(pa.BufferReader(b"".join(written)))
+    assert (4, 8000) == (file.num_row_groups, file.metadata.num_rows)
+
+
+def test_many_short_answers_are_few_row_groups() -> None:
+    """Accounts of a record each make one row group, in their order."""
+    shape = ParquetFormat(UsageRecord, with_account=True, scale=None)
+    written = [shape.begin()]
+    ids = [f"{number:032x}" for number in range(300)]
+    written += [shape.rows(i, [UsageRecord(billed_cost=Decimal(1))]) for i in ids]
+    written.append(shape.finish())
+    file = pq.ParquetFile(pa.BufferReader(b"".join(written)))
+    assert (1, ids) == (file.num_row_groups, file.read().column("AccountId").to_pylist())
+
+
 def test_csv_tells_null_from_empty(shell: Shell, account: str, tmp_path: Path) -> None:
     """A reader that knows the difference finds nulls and empty texts in CSV."""
     target = tmp_path / "out.csv"

@@ -75,6 +75,8 @@ def test_the_name_of_the_file_says_the_format(shell: Shell, account: str, tmp_pa
     shell.sandbox.requests.clear()
     ran = shell.run("report", account, *SPAN, "-o", "x.csv", "--format", "table")
     assert (2, 0) == (ran.returncode, len(shell.sandbox.requests))
+    ran = shell.run("report", account, *SPAN, "-o", "/nonexistent/x.csv")
+    assert (7, 0) == (ran.returncode, len(shell.sandbox.requests))
 
 
 def test_partial_lines_are_marked(shell: Shell) -> None:

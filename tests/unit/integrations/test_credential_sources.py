@@ -57,13 +57,15 @@ def test_what_is_wrong_with_a_file_is_told(tmp_path: Path) -> None:
     """Not there, no text, no token: told without what is in it."""
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     (tmp_path / "empty").write_text("\n")
-    (tmp_path / "long").write_text(f"{SECRET} " * 100)
+    (tmp_path / "words").write_text(f"{SECRET} " * 100)
+    (tmp_path / "long").write_text("x" * 65537)
     source = FromFolder(str(tmp_path))
     for name, reason in {
         "absent": "No such file",
         "binary": "not UTF-8",
         "empty": "token is empty",
-        "long": "a character that no such credential has",
+        "words": "a character that no such credential has",
+        "long": "65,536 bytes",
     }.items():
         with pytest.raises(ConfigurationError, match=reason) as caught:
             source.find(name)

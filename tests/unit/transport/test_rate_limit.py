@@ -12,7 +12,8 @@ from cfbilling.errors import RateLimited
 from cfbilling.options import RetryPolicy
 from cfbilling.protocol.headers import Quota, QuotaPolicy, QuotaSignal
 from cfbilling.transport.budget import Budget
-from cfbilling.transport.rate_limit import Permit, RateLimiter
+from cfbilling.transport.permit import Permit
+from cfbilling.transport.rate_limit import RateLimiter
 from tests.conftest import Waits
 
 POLICY = QuotaPolicy(10, 60.0)
