@@ -34,7 +34,8 @@ def schema(
     """Return the `pyarrow.Schema` of a record type: its documented fields, and ``extra``.
 
     Numbers are ``decimal128`` of 38 digits, date-times are UTC in microseconds, objects, arrays
-    and ``extra`` are JSON text. Columns have the names of the wire.
+    and ``extra`` are JSON text. Columns have the names of the wire; that of ``extra`` is the
+    record type's ``extra_name``.
 
     Args:
         record_type: The class of the records.

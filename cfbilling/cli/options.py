@@ -209,7 +209,7 @@ def format_options(*names: str) -> Callable[[F], F]:
         click.option(
             "--no-account-id",
             is_flag=True,
-            help="Of several accounts: no AccountId ahead of each record.",
+            help="Of several accounts: no column or key that says whose a record is.",
         ),
         click.option(
             "--decimal-scale",

@@ -33,7 +33,7 @@ class ArrowFormat:
     def begin(self) -> bytes:
         """Return the schema."""
         file = pa.PythonFile(self._sink, mode="w")
-        self._writer = pa.ipc.new_stream(file, self._waiting.columns.schema)
+        self._writer = pa.ipc.new_stream(file, self._waiting.schema)
         return self._sink.take()
 
     def rows(self, account_id: str, records: Sequence[Record]) -> bytes:

@@ -9,7 +9,7 @@ import attrs
 from cfbilling import GroupBy, Record
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.formats.csv import CsvFormat
-from cfbilling.cli.formats.format import Format
+from cfbilling.cli.formats.format import Format, account_column
 from cfbilling.cli.formats.ndjson import NdjsonFormat
 from cfbilling.cli.formats.table import TableFormat
 
@@ -72,7 +72,8 @@ def format_of(
             safe = choice.spreadsheet_safe
             return CsvFormat(record_type, with_account=is_column, spreadsheet_safe=safe)
         case "ndjson":
-            return NdjsonFormat(with_account=is_column)
+            key = account_column(record_type) if is_column else None
+            return NdjsonFormat(account_key=key)
         case "parquet" | "arrow":
             scale = choice.decimal_scale
             return _columnar(name, record_type, with_account=is_column, scale=scale)

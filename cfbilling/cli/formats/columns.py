@@ -8,10 +8,11 @@ from typing import Any
 import attrs
 import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow has no types
 
-from cfbilling import NumberOutOfRange, Record
+from cfbilling import FocusRecord, NumberOutOfRange, Record
 from cfbilling.arrow import RecordColumns
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.exit_codes import OUTPUT
+from cfbilling.cli.formats.format import account_column
 
 __all__ = ["GatheredColumns", "Sink"]
 
@@ -51,11 +52,13 @@ class GatheredColumns:
 
     Attributes:
         columns: What makes columns of records.
+        schema: The schema of what is written, in the order of its columns.
         rows: How many rows wait.
         size: How many bytes they are about.
     """
 
     columns: RecordColumns
+    schema: Any
     rows: int = 0
     size: int = 0
     _short: list[Any] = attrs.field(factory=list, init=False)
@@ -66,8 +69,12 @@ class GatheredColumns:
         cls, record_type: type[Record], *, with_account: bool, scale: int | None
     ) -> GatheredColumns:
         """Return what gathers records of a type, as a format is asked to write them."""
-        scope = "AccountId" if with_account else None
-        return cls(RecordColumns(record_type, decimal_scale=scale, scope=scope))
+        scope = account_column(record_type) if with_account else None
+        columns = RecordColumns(record_type, decimal_scale=scale, scope=scope)
+        names = columns.schema.names
+        if with_account and record_type is FocusRecord:
+            names = [*names[1:], names[0]]
+        return cls(columns, pa.schema([columns.schema.field(name) for name in names]))
 
     def add(self, account_id: str, records: Sequence[Record]) -> None:
         """Add records of an account.
@@ -76,7 +83,7 @@ class GatheredColumns:
             CommandError: For a number that its column cannot hold exactly.
         """
         try:
-            batch = self.columns.batch(records, account_id)
+            batch = self.columns.batch(records, account_id).select(self.schema.names)
         except NumberOutOfRange as error:
             raise CommandError(f"{error.message} (see --decimal-scale)", OUTPUT) from error
         self.rows += batch.num_rows
@@ -88,6 +95,6 @@ class GatheredColumns:
 
     def take(self) -> Any:
         """Return what waits, as a `pyarrow.Table`."""
-        table = pa.Table.from_batches([*self._long, *self._short], self.columns.schema)
+        table = pa.Table.from_batches([*self._long, *self._short], self.schema)
         self._long, self._short, self.rows, self.size = [], [], 0, 0
         return table

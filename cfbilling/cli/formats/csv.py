@@ -14,8 +14,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from cfbilling import Record
-from cfbilling.cli.formats.format import part_json
+from cfbilling import FocusRecord, Record
+from cfbilling.cli.formats.format import account_column, part_json
 from cfbilling.cli.plain_text import plain_number
 
 __all__ = ["CsvFormat"]
@@ -95,7 +95,7 @@ class CsvFormat:
 
     Args:
         record_type: The class of the records.
-        with_account: Whether the account's id is the first column, for records without one.
+        with_account: Whether the account's id is a column, for records without one.
         spreadsheet_safe: Whether text that a spreadsheet would run as a formula gets an
             apostrophe before it.
     """
@@ -104,7 +104,10 @@ class CsvFormat:
         self, record_type: type[Record], *, with_account: bool, spreadsheet_safe: bool
     ) -> None:
         self._names = [*record_type.wire_names.values(), record_type.extra_name]
-        self._with_account = with_account
+        self._account_at = None
+        if with_account:
+            self._account_at = len(self._names) if record_type is FocusRecord else 0
+            self._names.insert(self._account_at, account_column(record_type))
         quote = _harmless if spreadsheet_safe else _quoted
         text = _Remembered(quote)
         kinds: dict[type, Cells] = {
@@ -131,15 +134,14 @@ class CsvFormat:
 
     def begin(self) -> bytes:
         """Return the header."""
-        first = ["AccountId"] if self._with_account else []
-        return (",".join([*first, *self._names]) + "\n").encode()
+        return (",".join(self._names) + "\n").encode()
 
     def rows(self, account_id: str, records: Sequence[Record]) -> bytes:
         """Return one row for each record."""
         made = [cells(list(map(pick, records))) for pick, cells in self._parts]
         made.append([_json_cell(record.extra) if record.extra else "" for record in records])
-        if self._with_account:
-            made.insert(0, [_quoted(account_id)] * len(records))
+        if self._account_at is not None:
+            made.insert(self._account_at, [_quoted(account_id)] * len(records))
         return ("\n".join(map(",".join, zip(*made, strict=True))) + "\n").encode()
 
     def finish(self) -> bytes:

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import msgspec
 
-from cfbilling import Record
+from cfbilling import FocusRecord, Record
 
-__all__ = ["Format", "part_json"]
+__all__ = ["Format", "account_column", "part_json"]
 
 
 class Format(Protocol):
@@ -27,6 +27,15 @@ class Format(Protocol):
     def finish(self) -> bytes:
         """Return what comes after the last record."""
         ...
+
+
+def account_column(record_type: type[Record]) -> str:
+    """Return the name of the column that says whose a record is.
+
+    It is the first. In a dataset of FOCUS it is the last, since FOCUS wants its own columns first
+    and others with a prefix.
+    """
+    return "x_AccountId" if record_type is FocusRecord else "AccountId"
 
 
 @cache

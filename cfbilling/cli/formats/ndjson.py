@@ -11,9 +11,6 @@ from cfbilling import Record
 __all__ = ["NdjsonFormat"]
 
 
-_ACCOUNT_ID = "AccountId"
-
-
 class NdjsonFormat:
     """Writes each record by the names of the wire: each number with its digits, no nulls.
 
@@ -21,11 +18,11 @@ class NdjsonFormat:
     however the service has put it.
 
     Args:
-        with_account: Whether the account's id is the first key, for records that may lack it.
+        account_key: The first key, whose value is the account's id, for records that may lack it.
     """
 
-    def __init__(self, *, with_account: bool = False) -> None:
-        self._with_account = with_account
+    def __init__(self, *, account_key: str | None = None) -> None:
+        self._account_key = account_key
 
     def begin(self) -> bytes:
         """Return nothing: the first line is the first record."""
@@ -33,10 +30,17 @@ class NdjsonFormat:
 
     def rows(self, account_id: str, records: Sequence[Record]) -> bytes:
         """Return one line for each record."""
-        if not self._with_account:
+        key = self._account_key
+        if key is None:
             return b"".join([record.to_json() + b"\n" for record in records])
-        first = b'{"AccountId":' + msgspec.json.encode(account_id)
-        return b"".join([_with_first(first, record) for record in records])
+        first = msgspec.json.encode({key: account_id})[:-1]
+        # Where the service has said it after all, a key must not come twice.
+        return b"".join(
+            [
+                record.to_json() + b"\n" if key in record.extra else _with_first(first, record)
+                for record in records
+            ]
+        )
 
     def finish(self) -> bytes:
         """Return nothing: the last line is the last record."""
@@ -45,7 +49,4 @@ class NdjsonFormat:
 
 def _with_first(first: bytes, record: Record) -> bytes:
     text = record.to_json()
-    if _ACCOUNT_ID in record.extra:
-        # The service has said it after all, and a key must not come twice.
-        return text + b"\n"
     return first + (b"" if text == b"{}" else b",") + text[1:] + b"\n"

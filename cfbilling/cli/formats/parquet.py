@@ -22,7 +22,7 @@ class ParquetFormat:
 
     Args:
         record_type: The class of the records.
-        with_account: Whether the account's id is the first column, for records without one.
+        with_account: Whether the account's id is a column, for records without one.
         scale: Digits after the point of every number; None for 28 in amounts and prices, 22 in
             quantities.
     """
@@ -35,7 +35,7 @@ class ParquetFormat:
     def begin(self) -> bytes:
         """Return the magic bytes."""
         file = pa.PythonFile(self._sink, mode="w")
-        self._writer = pq.ParquetWriter(file, self._waiting.columns.schema)
+        self._writer = pq.ParquetWriter(file, self._waiting.schema)
         return self._sink.take()
 
     def rows(self, account_id: str, records: Sequence[Record]) -> bytes:
