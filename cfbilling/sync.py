@@ -128,15 +128,17 @@ async def _all(checks: Sequence[Coroutine[Any, Any, bool]]) -> list[bool]:
 
 
 async def _is_due(unit: WorkUnit, store: Store, now: datetime, restate: timedelta) -> bool:
-    """Say whether a unit is to be fetched: not there, or fetched while it could still change."""
+    """Say whether a unit is to be fetched: not there as it is to be, or fetched too early."""
     store.key(unit)
     if unit.start > now.date():
         return False
     settled = datetime.combine(unit.end, time(), UTC) + restate
     if now < settled:
         return True
-    fetched = await store.fetched(unit)
-    return fetched is None or fetched < settled
+    facts = await store.objects.facts(unit)
+    if facts is None or facts.decimal_scale != store.objects.decimal_scale:
+        return True
+    return facts.fetched < settled
 
 
 async def sync(

@@ -16,13 +16,16 @@ _ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
 _OF_AMAZON = ("s3", "s3a")
 
 
-def open_store(name: str, destination: str, form: StoreFormat) -> Store:
+def open_store(
+    name: str, destination: str, form: StoreFormat, decimal_scale: int | None = None
+) -> Store:
     """Return the store at *destination*.
 
     Args:
         name: What the destination is called on the command line.
         destination: A folder, or a URL that fsspec opens.
         form: The format of its objects.
+        decimal_scale: The digits after the point of each number that is written.
 
     Raises:
         CommandError: If it cannot be opened, or that needs an extra that is not installed.
@@ -33,7 +36,7 @@ def open_store(name: str, destination: str, form: StoreFormat) -> Store:
             f"name, write ./{destination}"
         )
     try:
-        return Store(destination, format=form)
+        return Store(destination, format=form, decimal_scale=decimal_scale)
     except (ConfigurationError, StoreError) as error:
         raise CommandError(_reason(name, destination, error)) from error
 

@@ -27,6 +27,7 @@ __all__ = [
     "connection_options",
     "connection_options_waiting",
     "days_from",
+    "decimal_scale_option",
     "export_from",
     "format_options",
     "metric_option",
@@ -211,14 +212,19 @@ def format_options(*names: str) -> Callable[[F], F]:
             is_flag=True,
             help="Of several accounts: no column or key that says whose a record is.",
         ),
-        click.option(
-            "--decimal-scale",
-            type=click.IntRange(0, 38),
-            metavar="S",
-            help="Parquet: digits after the point of every number, decimal128(38, S); by default "
-            "28 for amounts and prices, 22 for quantities. One that does not fit is an error.",
-        ),
+        decimal_scale_option,
     )
+
+
+def decimal_scale_option(function: F) -> F:
+    """Add the option to a command that may write Parquet."""
+    return click.option(
+        "--decimal-scale",
+        type=click.IntRange(0, 38),
+        metavar="S",
+        help="Parquet: digits after the point of every number, decimal128(38, S); by default "
+        "28 for amounts and prices, 22 for quantities. One that does not fit is an error.",
+    )(function)
 
 
 def connection_from(given: Given) -> Connection:

@@ -14,13 +14,14 @@ SCHEMA_VERSION: Final = 1
 """Of the columns and of the facts; an object of another version is fetched anew."""
 
 
-class _Told(msgspec.Struct, frozen=True):
+class _Told(msgspec.Struct, frozen=True, omit_defaults=True):
     schema: int
     unit: str
     fetched: datetime
     complete: bool
     records: int
     digest: str
+    scale: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -33,6 +34,7 @@ class ObjectFacts:
         is_complete: Whether all its days were over then.
         records: How many there are.
         digest: Of the records, whatever their order.
+        decimal_scale: The digits after the point of each number; ``None`` for the usual.
     """
 
     unit_id: str
@@ -40,6 +42,7 @@ class ObjectFacts:
     is_complete: bool
     records: int = 0
     digest: str = ""
+    decimal_scale: int | None = None
 
     def to_json(self) -> bytes:
         """Return the facts as the JSON that `from_json` reads."""
@@ -51,6 +54,7 @@ class ObjectFacts:
                 self.is_complete,
                 self.records,
                 self.digest,
+                self.decimal_scale,
             )
         )
 
@@ -69,4 +73,5 @@ class ObjectFacts:
             is_complete=told.complete,
             records=told.records,
             digest=told.digest,
+            decimal_scale=told.scale,
         )

@@ -77,6 +77,7 @@ class NdjsonObjects:
     """Objects that any program reads; JSON readers that make floats of numbers change digits."""
 
     suffix = ".ndjson.gz"
+    decimal_scale: int | None = None
 
     def writer(
         self,

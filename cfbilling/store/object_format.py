@@ -45,9 +45,11 @@ class ObjectFormat(Protocol):
 
     Attributes:
         suffix: How the names of its objects end.
+        decimal_scale: The digits after the point of each number; ``None`` for the usual.
     """
 
     suffix: str
+    decimal_scale: int | None
 
     def writer(self, file: BinaryIO, record_type: type[Record], facts: ObjectFacts) -> ObjectWriter:
         """Return a writer into an empty file; the facts at the end are of about this length."""

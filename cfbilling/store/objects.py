@@ -53,6 +53,11 @@ class Objects:
         self._turns = Turns()
         self._threads = Threads()
 
+    @property
+    def decimal_scale(self) -> int | None:
+        """The digits after the point of each number that is written; ``None`` for the usual."""
+        return self._shape.decimal_scale
+
     async def check(self) -> None:
         """Raise `StoreError` if nothing can be written, as far as that can be known before."""
         await self._threads.do(self._place.check)
@@ -112,7 +117,12 @@ class Objects:
             async with self._threads.held(begin, _abandoned) as writer:
                 async for batch in batches:
                     await self._add(writer, content, batch, key)
-                told = attrs.evolve(facts, records=content.records, digest=content.digest)
+                told = attrs.evolve(
+                    facts,
+                    records=content.records,
+                    digest=content.digest,
+                    decimal_scale=self.decimal_scale,
+                )
                 length = await self._threads.do(partial(_finished, writer, told, part, key))
         return Written(told, length)
 

@@ -26,8 +26,10 @@ _MOST_SMALL = 16
 
 
 class _ParquetWriter:
-    def __init__(self, file: BinaryIO, record_type: type[Record]) -> None:
-        self._columns = RecordColumns(record_type)
+    def __init__(
+        self, file: BinaryIO, record_type: type[Record], decimal_scale: int | None
+    ) -> None:
+        self._columns = RecordColumns(record_type, decimal_scale=decimal_scale)
         self._writer: Any = pq.ParquetWriter(file, self._columns.schema, compression="zstd")
         self._full: list[list[Any]] = []
         self._waiting: list[Any] = []
@@ -117,9 +119,16 @@ def _reader(column: Column) -> Callable[[Any], Any]:
 
 
 class ParquetObjects:
-    """Objects that DuckDB, Polars, Spark and Athena read as they are."""
+    """Objects that DuckDB, Polars, Spark and Athena read as they are.
+
+    Args:
+        decimal_scale: The digits after the point of each number; ``None`` for the usual.
+    """
 
     suffix = ".parquet"
+
+    def __init__(self, decimal_scale: int | None = None) -> None:
+        self.decimal_scale = decimal_scale
 
     def writer(
         self,
@@ -128,7 +137,7 @@ class ParquetObjects:
         facts: ObjectFacts,  # noqa: ARG002 - they come at the end
     ) -> _ParquetWriter:
         """Return a writer."""
-        return _ParquetWriter(file, record_type)
+        return _ParquetWriter(file, record_type, self.decimal_scale)
 
     def facts(self, file: BinaryIO) -> ObjectFacts | None:
         """Return the facts in the footer."""

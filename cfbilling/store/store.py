@@ -13,6 +13,7 @@ import attrs
 
 from cfbilling.errors import ConfigurationError
 from cfbilling.jobs import WorkUnit
+from cfbilling.options import whole_number
 from cfbilling.records import ChargeRecord
 from cfbilling.store.folder import Folder
 from cfbilling.store.ndjson import NdjsonObjects
@@ -29,6 +30,9 @@ StoreFormat: TypeAlias = Literal["parquet", "ndjson"]
 kept is up to who reads it: DuckDB and Polars make doubles of them."""
 
 
+_MOST_DIGITS = 38
+
+
 class Store:
     """A folder, or any place that fsspec opens.
 
@@ -39,6 +43,9 @@ class Store:
         destination: The folder's path, or a URL such as ``s3://bucket/folder``; a URL needs fsspec
             and what it opens that with, as the extra ``s3`` has for that one.
         format: The format of the objects. Those of another format are other objects.
+        decimal_scale: Parquet: digits after the point of every number, 0 to 38; ``None`` for 28 in
+            amounts and prices, 22 in quantities. An object of another scale is read as it is, and
+            is due for `sync`, so that all have the same columns in the end.
         options: What fsspec's file system takes, such as ``endpoint_url``.
 
     Attributes:
@@ -54,13 +61,15 @@ class Store:
         destination: str | Path,
         *,
         format: StoreFormat = "parquet",  # noqa: A002 - the word of the command line
+        decimal_scale: int | None = None,
         **options: object,
     ) -> None:
         self._destination = _checked_destination(destination)
         self._format: StoreFormat = _checked_format(format)
+        self._decimal_scale = _checked_scale(decimal_scale, self._format)
         self._options = options
         place = _place(self._destination, options)
-        self.objects = Objects(place, _shape(self._format))
+        self.objects = Objects(place, _shape(self._format, decimal_scale))
 
     def __reduce__(self) -> tuple[Callable[..., Store], tuple[str]]:
         if self._options:
@@ -68,11 +77,13 @@ class Store:
                 "options may hold secrets, and are not pickled: let each process take them from "
                 "its environment, such as AWS_ENDPOINT_URL"
             )
-        return partial(Store, format=self._format), (self._destination,)
+        make = partial(Store, format=self._format, decimal_scale=self._decimal_scale)
+        return make, (self._destination,)
 
     def __repr__(self) -> str:
         # Options may hold secrets, and so may what stands before the host.
-        return f"Store({without_user(self._destination)!r}, format={self._format!r})"
+        scale = "" if self._decimal_scale is None else f", decimal_scale={self._decimal_scale}"
+        return f"Store({without_user(self._destination)!r}, format={self._format!r}{scale})"
 
     async def check(self) -> None:
         """Raise what writing would raise, as far as that can be known before.
@@ -188,6 +199,12 @@ def _checked_format(given: object) -> StoreFormat:
     raise ConfigurationError("format must be 'parquet' or 'ndjson'")
 
 
+def _checked_scale(scale: int | None, form: StoreFormat) -> int | None:
+    if scale is not None and form != "parquet":
+        raise ConfigurationError("decimal_scale is for format parquet: others keep each digit")
+    return scale if scale is None else whole_number("decimal_scale", scale, 0, _MOST_DIGITS)
+
+
 def _place(destination: str, options: dict[str, object]) -> Place:
     scheme, mark, path = destination.partition("://")
     if not mark or scheme == "file":
@@ -205,12 +222,12 @@ def _place(destination: str, options: dict[str, object]) -> Place:
     return place
 
 
-def _shape(name: StoreFormat) -> ObjectFormat:
+def _shape(name: StoreFormat, decimal_scale: int | None) -> ObjectFormat:
     if name == "ndjson":
         return NdjsonObjects()
     try:
         parquet = importlib.import_module("cfbilling.store.parquet")
     except ImportError as error:
         raise ConfigurationError("format parquet needs pyarrow: install the extra arrow") from error
-    shape: ObjectFormat = parquet.ParquetObjects()
+    shape: ObjectFormat = parquet.ParquetObjects(decimal_scale)
     return shape

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import attrs
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # pyarrow has no types
 import pytest
 
 from cfbilling import (
@@ -159,6 +160,24 @@ async def test_another_version_is_fetched_again(tmp_path: Path) -> None:
             assert await same(client, units[1], store)
 
 
+async def test_all_objects_have_one_scale_in_the_end(tmp_path: Path) -> None:
+    """What was settled with other columns is read as it is, fetched anew, and has not changed."""
+    usual, fine = Store(tmp_path), Store(tmp_path, decimal_scale=24)
+    async with Sandbox(accounts=1, today=TODAY) as sandbox, client_of(sandbox) as client:
+        units = list(plan(sandbox.account_ids, "2025-01-01", "2025-03-01"))
+        await sync(client, units, usual)
+        assert all([await same(client, unit, fine) for unit in units])
+        assert units == [unit async for unit in due(client, units, fine)]
+        report = await sync(client, units, fine)
+        assert (2, 0) == (report.fetched, report.changed)
+        assert all([await same(client, unit, fine) for unit in units])
+        assert [] == [unit async for unit in due(client, units, fine)]
+        assert units == [unit async for unit in due(client, units, usual)]
+    for key in objects(tmp_path):
+        column = pq.read_schema(tmp_path / key).field("BilledCost")
+        assert column.type.scale == 24
+
+
 async def test_only_what_is_gone_is_pruned(tmp_path: Path) -> None:
     """Pruning removes the objects of accounts that no unit names, in the same table only."""
     store = Store(tmp_path)
@@ -216,6 +235,9 @@ async def test_two_syncs_of_one_store_agree(tmp_path: Path) -> None:
         (lambda: Store(None), "destination"),  # type: ignore[arg-type]
         (lambda: Store("x", format="csv"), "format"),  # type: ignore[arg-type]
         (lambda: Store("x", endpoint_url="y"), "options"),
+        (lambda: Store("x", decimal_scale=39), "decimal_scale"),
+        (lambda: Store("x", decimal_scale="9"), "decimal_scale"),  # type: ignore[arg-type]
+        (lambda: Store("x", format="ndjson", decimal_scale=9), "decimal_scale"),
     ],
 )
 def test_wrong_arguments_are_named(call: Any, named: str) -> None:
@@ -319,8 +341,9 @@ async def test_secrets_of_a_store_stay_where_they_are(tmp_path: Path) -> None:
         pickle.dumps(store)
     with_password = repr(Store("memory://somebody:hush@store/x"))
     assert ("somebody" in with_password, "hush" in with_password) == (False, False)
-    again = pickle.loads(pickle.dumps(Store(tmp_path, format="ndjson")))  # noqa: S301 - our own
-    assert repr(Store(tmp_path, format="ndjson")) == repr(again)
+    for store in (Store(tmp_path, format="ndjson"), Store(tmp_path, decimal_scale=12)):
+        again = pickle.loads(pickle.dumps(store))  # noqa: S301 - our own
+        assert repr(store) == repr(again)
 
 
 async def test_any_url_of_fsspec_is_a_store() -> None:

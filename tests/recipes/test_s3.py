@@ -24,7 +24,8 @@ s3fs = pytest.importorskip("s3fs", reason=_REASON)
 FORMATS = get_args(StoreFormat)
 
 
-@pytest.fixture(scope="module")
+# Of one process all such servers have the same buckets, so there is one.
+@pytest.fixture(scope="session")
 def bucket() -> Iterator[Bucket]:
     """A server of buckets."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)

@@ -18,6 +18,7 @@ from cfbilling.cli.options import (
     accounts_from,
     connection_from,
     connection_options,
+    decimal_scale_option,
     metric_option,
     selection_options,
     source_option,
@@ -84,6 +85,7 @@ _MOST_DAYS = 3660
     show_default=True,
     help="The format of the store's files; NDJSON is gzipped.",
 )
+@decimal_scale_option
 @click.option(
     "--prune",
     is_flag=True,
@@ -125,7 +127,9 @@ def _job(dest: str, ids: Sequence[str], given: dict[str, Any]) -> Job:
     Raises:
         CommandError: If an option is wrong, or an extra is missing.
     """
-    store = open_store("DEST", dest, given["shape"])
+    if given["decimal_scale"] is not None and given["shape"] != "parquet":
+        raise CommandError("--decimal-scale goes with --format parquet only")
+    store = open_store("DEST", dest, given["shape"], given["decimal_scale"])
     table = _table(given)
     return Job(
         store=store,

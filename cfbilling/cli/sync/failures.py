@@ -48,4 +48,6 @@ class Failures:
             if months:
                 print_error(f"{account_id} failed for {months_told(months)} too: {message}")
         if self._has_misfits:
-            print_error("--format ndjson keeps numbers that do not fit, digit for digit")
+            print_error(
+                "--decimal-scale makes room for some numbers, --format ndjson keeps them all"
+            )

@@ -255,6 +255,8 @@ def test_any_url_is_a_store(shell: Shell, account: str) -> None:
         ("store", UNKNOWN, "--restate", "35"),
         ("store", UNKNOWN, "--restate", "3661d"),
         ("store", UNKNOWN, "--format", "csv"),
+        ("store", UNKNOWN, "--decimal-scale", "39"),
+        ("store", UNKNOWN, "--decimal-scale", "9", "--format", "ndjson"),
         ("store", UNKNOWN, "--endpoint", "invoices"),
         ("store", UNKNOWN, "--source", "v1", "--endpoint", "usage"),
         ("store", UNKNOWN, "--cost"),
@@ -289,13 +291,15 @@ def test_a_store_that_cannot_be_written(shell: Shell, account: str, tmp_path: Pa
 
 
 def test_a_number_that_no_column_holds(tmp_path: Path) -> None:
-    """It fails its month, and the format that keeps it is named; that one does."""
+    """It fails its month, and what keeps it is named: more digits, or another format."""
     with saying('"BilledCost":1.23456789E-30,"x_BillableMetricId":"m"') as environment:
         arguments = ("sync", str(tmp_path), "a" * 32, "--from=2025-01", "--to=2025-02", "-q")
         ran = run_here(*arguments, environment=environment)
         assert ran.returncode == 7
         assert "does not fit" in _said(ran)[1]
+        assert "--decimal-scale" in _said(ran)[1]
         assert "--format ndjson" in _said(ran)[1]
+        assert run_here(*arguments, "--decimal-scale=38", environment=environment).returncode == 0
         assert run_here(*arguments, "-f", "ndjson", environment=environment).returncode == 0
 
 

@@ -315,7 +315,7 @@ async def test_a_refusal_may_name_its_time_in_the_quota(waits: Waits) -> None:
     assert (42, []) == (caught.value.retry_after, waits.seconds)
 
 
-@pytest.mark.parametrize("policy", [RetryPolicy.never_wait(), RetryPolicy(budget=5)])
+@pytest.mark.parametrize("policy", [RetryPolicy.never_wait(), RetryPolicy(budget=3)])
 async def test_a_job_is_told_when_to_come_again(waits: Waits, policy: RetryPolicy) -> None:
     """Who may not wait learns for how long, also where the service did not say; by mail as well."""
     session = ScriptedSession(lambda _: answer(refusal_of(10040), 429))
