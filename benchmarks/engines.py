@@ -12,7 +12,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +80,24 @@ def _sent_back(
     return sum(len(records) for _, records in as_completed(futures, with_results=True))
 
 
-def _seconds(act: Callable[[], int], records: int) -> float:
-    began = time.perf_counter()
+@dataclass(frozen=True)
+class _Cost:
+    """What one round took: seconds of the clock, and of all processes that take part."""
+
+    wall: float
+    cpu: float
+
+
+def _cpu(dask_client: Any) -> float:
+    workers: dict[str, float] = dask_client.run(time.process_time)
+    return time.process_time() + sum(workers.values())
+
+
+def _cost(dask_client: Any, act: Callable[[], int], records: int) -> _Cost:
+    cpu, began = _cpu(dask_client), time.perf_counter()
     assert act() == records
-    return time.perf_counter() - began
+    wall = time.perf_counter() - began
+    return _Cost(wall, _cpu(dask_client) - cpu)
 
 
 def engines(setup: Setup) -> Iterator[Figure]:
@@ -93,23 +109,34 @@ def engines(setup: Setup) -> Iterator[Figure]:
     work = first.over(366)
     units = list(plan([work.account_id], work.start, work.end, endpoint="usage"))
     make_client = partial(BillingClient, base_url=work.base_url)
-    rounds = range(1 if setup.quick else 3)
-    times: dict[str, list[float]] = {}
+    costs: dict[str, list[_Cost]] = {}
     with tempfile.TemporaryDirectory() as folder, _cluster(work) as dask_client:
-        stores = (Store(Path(folder, str(number))) for number in range(99))
+        stores = (Store(Path(folder, str(number))) for number in count())
         contenders: dict[str, Callable[[], int]] = {
-            "one process": lambda: asyncio.run(_alone(work, units, next(stores))),
-            "into files": lambda: _into_files(dask_client, make_client, units, next(stores)),
-            "sent back": lambda: _sent_back(dask_client, make_client, units),
+            "one process into files": lambda: asyncio.run(_alone(work, units, next(stores))),
+            "two workers into files": lambda: _into_files(
+                dask_client, make_client, units, next(stores)
+            ),
+            "two workers, records sent back": lambda: _sent_back(dask_client, make_client, units),
         }
         for act in contenders.values():
             act()  # the server and the workers remember what they need
-        for _ in rounds:
+        for _ in range(1 if setup.quick else 3):
             for name, act in contenders.items():
-                times.setdefault(name, []).append(_seconds(act, work.records))
-    alone, files, back = (min(times[name]) for name in contenders)
-    yield Figure("one process into files, records per second", work.records / alone, "1/s")
-    yield Figure("two workers into files, records per second", work.records / files, "1/s")
-    yield Figure("two workers, records sent back, per second", work.records / back, "1/s")
-    yield Figure("two workers against one process", alone / files, "x")
-    yield Figure("files against records sent back", back / files, "x")
+                costs.setdefault(name, []).append(_cost(dask_client, act, work.records))
+    for name, rounds in costs.items():
+        yield Figure(f"{name}: records per second", work.records / _wall(rounds), "1/s")
+        yield Figure(f"{name}: CPU per record", _least_cpu(rounds) / work.records * 1e6, "us")
+    alone, files, back = costs.values()
+    yield Figure("two workers against one process", _wall(alone) / _wall(files), "x")
+    yield Figure("two workers, CPU against one process", _least_cpu(files) / _least_cpu(alone), "x")
+    yield Figure("files against records sent back", _wall(back) / _wall(files), "x")
+    yield Figure("records sent back, CPU against files", _least_cpu(back) / _least_cpu(files), "x")
+
+
+def _wall(rounds: Sequence[_Cost]) -> float:
+    return min(cost.wall for cost in rounds)
+
+
+def _least_cpu(rounds: Sequence[_Cost]) -> float:
+    return min(cost.cpu for cost in rounds)
