@@ -102,20 +102,22 @@ class _Ticker:
         self._next.cancel()
 
 
-def _credentials(job: Job) -> dict[str, ApiToken] | None:
+def _accounts(job: Job) -> list[str] | dict[str, ApiToken]:
+    if job.accounts == 1:
+        return [job.work.account_id]
+    ids = job.work.account_ids(job.accounts)
     if not job.own_credentials:
-        return None
-    ids, tokens = job.work.account_ids(job.accounts), job.work.api_tokens(job.accounts)
+        return ids
+    tokens = job.work.api_tokens(job.accounts)
     return {account_id: ApiToken(token) for account_id, token in zip(ids, tokens, strict=True)}
 
 
-async def _take(client: BillingClient, job: Job, credentials: dict[str, ApiToken] | None) -> None:
+async def _take(client: BillingClient, job: Job, accounts: list[str] | dict[str, ApiToken]) -> None:
     work, way, count = job.work, job.way, 0
     if way == "idle":
         await asyncio.sleep(1)
         return
     if job.accounts > 1:
-        accounts = credentials or work.account_ids(job.accounts)
         async for _, records in client.fan_out(accounts, work.start, work.end).batches():
             count += len(records)
         assert count == work.records * job.accounts, count
@@ -147,18 +149,18 @@ def _peak() -> int:
 async def _run(job: Job) -> Report:
     work = job.work
     # Made by the caller: it is neither the client's time nor its stall.
-    credentials = _credentials(job)
+    accounts = _accounts(job)
     async with BillingClient(
         ApiToken(work.api_token), base_url=work.base_url, concurrency=job.concurrency
     ) as client:
         for _ in range(job.warm_ups):
-            await _take(client, job, credentials)
+            await _take(client, job, accounts)
         gc.collect()
         resident = _resident()
         ticker = _Ticker() if job.watch else None
         wall, cpu = perf_counter(), process_time()
         for _ in range(job.times):
-            await asyncio.gather(*(_take(client, job, credentials) for _ in range(job.at_once)))
+            await asyncio.gather(*(_take(client, job, accounts) for _ in range(job.at_once)))
         wall, cpu = perf_counter() - wall, process_time() - cpu
         # What ends a stream is a turn too.
         await asyncio.sleep(0)
