@@ -15,6 +15,8 @@ import pytest
 
 import cfbilling
 from cfbilling import errors
+from cfbilling.cli import exit_codes
+from cfbilling.cli.program import program
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -146,6 +148,18 @@ def test_the_tree_of_errors_is_the_one_in_the_source() -> None:
         name
         for name, value in vars(errors).items()
         if isinstance(value, type) and issubclass(value, BaseException)
+    }
+
+
+def test_the_exit_codes_are_those_of_the_command() -> None:
+    """The README and the help list each code that the command may end with, and no other."""
+    codes = {code for code in vars(exit_codes).values() if isinstance(code, int)}
+    _, _, section = MANUAL.partition("### Exit codes\n")
+    table, *_ = section.partition("\n## ")
+    rows = re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE)
+    assert codes == {int(code) for row in rows for code in row.split(", ")}
+    assert codes == {
+        int(code) for code in re.findall(r"^ +(\d+)  ", program.help or "", re.MULTILINE)
     }
 
 
