@@ -8,8 +8,10 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -161,6 +163,29 @@ def test_the_exit_codes_are_those_of_the_command() -> None:
     assert codes == {
         int(code) for code in re.findall(r"^ +(\d+)  ", program.help or "", re.MULTILINE)
     }
+
+
+def _project() -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return found
+
+
+def test_each_extra_is_told() -> None:
+    """The README says of each extra of the package what it is for, and of no other."""
+    _, _, section = MANUAL.partition("| extra | for |\n")
+    table, *_ = section.partition("\n\n")
+    cells = [line.split("|")[1] for line in table.splitlines()[1:]]
+    told = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(_project()["optional-dependencies"]) == sorted(told)
+
+
+def test_the_platforms_are_told() -> None:
+    """The README names the operating systems of the package's metadata."""
+    prefix = "Operating System :: "
+    systems = [c.removeprefix(prefix) for c in _project()["classifiers"] if c.startswith(prefix)]
+    _, _, section = MANUAL.partition("## Installation\n")
+    assert ["POSIX"] == systems
+    assert "POSIX" in section.partition("| extra |")[0]
 
 
 def _anchor(heading: str) -> str:
