@@ -7,7 +7,7 @@ from contextlib import aclosing
 from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 
-from cfbilling import ApiError, BillingClient, DateChunk
+from cfbilling import ApiError, BillingClient, DateChunk, RateLimited
 from cfbilling.cli.spend.limits import Limits
 from cfbilling.cli.spend.line import Period, SpendLine
 from cfbilling.cli.spend.spending import Spending
@@ -37,12 +37,15 @@ async def ask_spending(
     now = datetime.now(UTC)
     today = now.date()
     cycle = await _cycle(client, account_id, now)
-    period: Period = "month" if cycle is None else "cycle"
-    whole = cycle or _month(today)
+    period: Period = "cycle" if isinstance(cycle, DateChunk) else "month"
+    whole = cycle if isinstance(cycle, DateChunk) else _month(today)
     days = DateChunk(whole.start, today + _DAY)
     spending = Spending(days)
     async with aclosing(client.costs(account_id, days.start, days.end)) as costs:
         async for rows in costs.batches():
+            if isinstance(cycle, ApiError) and any(row.x_source == "v1" for row in rows):
+                # Version 1 lets the account in after all, and it has a cycle.
+                raise cycle
             spending.use(rows)
     async with aclosing(client.subscriptions(account_id)) as subscriptions:
         async for subscription in subscriptions:
@@ -50,14 +53,16 @@ async def ask_spending(
     return spending.lines(account_id, period, whole, limits)
 
 
-async def _cycle(client: BillingClient, account_id: str, now: datetime) -> DateChunk | None:
-    """Return the current billing cycle, if version 1 tells one."""
+async def _cycle(
+    client: BillingClient, account_id: str, now: datetime
+) -> DateChunk | ApiError | None:
+    """Return the current billing cycle, or why version 1 does not tell one, if it says."""
     try:
         cycles = await client.billing_cycles(account_id)
     except ApiError as refusal:
-        if refusal.status not in _NOT_LET_IN:
+        if refusal.status not in _NOT_LET_IN or isinstance(refusal, RateLimited):
             raise
-        return None
+        return refusal
     return None if cycles.covered is False else cycles.current(now)
 
 

@@ -182,6 +182,18 @@ def test_what_fails_is_named_and_has_no_line(shell: Shell) -> None:
     assert [ids[2]] == [parsed(line)["AccountId"] for line in ran.stdout.splitlines()]
 
 
+@pytest.mark.parametrize(("codes", "code"), [((), 4), ((10040,), 5)])
+def test_a_cycle_that_is_refused_by_mistake_is_no_month(
+    shell: Shell, account: str, codes: tuple[int, ...], code: int
+) -> None:
+    """Where version 1 has the costs there is a cycle, and without it nothing is compared."""
+    shell.sandbox.set_kind(account, "self_serve")
+    fault = Fault(endpoint="billing_cycles", status=403, error_codes=codes)
+    shell.sandbox.faults.add(fault)
+    ran = shell.run("spend", account, "--attempts", "1", "--max-wait", "0", "--over", "99999999")
+    assert (code, b"") == (ran.returncode, ran.stdout)
+
+
 def test_costs_that_end_midway_are_no_sum(shell: Shell, account: str) -> None:
     """What arrived of an account is never compared without the rest."""
     shell.sandbox.faults.add(Fault(times=None, scope_id=account, endpoint="usage", end_at=2000))
