@@ -8,13 +8,17 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import cfbilling
 from cfbilling import errors
+from cfbilling.cli import exit_codes
+from cfbilling.cli.program import program
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -147,6 +151,41 @@ def test_the_tree_of_errors_is_the_one_in_the_source() -> None:
         for name, value in vars(errors).items()
         if isinstance(value, type) and issubclass(value, BaseException)
     }
+
+
+def test_the_exit_codes_are_those_of_the_command() -> None:
+    """The README and the help list each code that the command may end with, and no other."""
+    codes = {code for code in vars(exit_codes).values() if isinstance(code, int)}
+    _, _, section = MANUAL.partition("### Exit codes\n")
+    table, *_ = section.partition("\n## ")
+    rows = re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE)
+    assert codes == {int(code) for row in rows for code in row.split(", ")}
+    assert codes == {
+        int(code) for code in re.findall(r"^ +(\d+)  ", program.help or "", re.MULTILINE)
+    }
+
+
+def _project() -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return found
+
+
+def test_each_extra_is_told() -> None:
+    """The README says of each extra of the package what it is for, and of no other."""
+    _, _, section = MANUAL.partition("| extra | for |\n")
+    table, *_ = section.partition("\n\n")
+    cells = [line.split("|")[1] for line in table.splitlines()[1:]]
+    told = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(_project()["optional-dependencies"]) == sorted(told)
+
+
+def test_the_platforms_are_told() -> None:
+    """The README names the operating systems of the package's metadata."""
+    prefix = "Operating System :: "
+    systems = [c.removeprefix(prefix) for c in _project()["classifiers"] if c.startswith(prefix)]
+    _, _, section = MANUAL.partition("## Installation\n")
+    assert ["POSIX"] == systems
+    assert "POSIX" in section.partition("| extra |")[0]
 
 
 def _anchor(heading: str) -> str:

@@ -22,6 +22,7 @@ __all__ = [
     "NETWORK",
     "OK",
     "OUTPUT",
+    "OVER",
     "RATE_LIMITED",
     "REFUSED",
     "SOME_FAILED",
@@ -39,6 +40,7 @@ REFUSED = 4
 RATE_LIMITED = 5
 NETWORK = 6
 OUTPUT = 7
+OVER = 8
 HUNG_UP = 129
 INTERRUPTED = 130
 TERMINATED = 143

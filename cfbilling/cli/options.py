@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from cfbilling.cli.accounts import Accounts, accounts_of, all_accounts_of, lines_of
+from cfbilling.cli.completion import files
 from cfbilling.cli.connection import Connection
 from cfbilling.cli.date_range import DateRange, date_range_of
 from cfbilling.cli.errors import CommandError
@@ -57,6 +58,7 @@ _connection = _all_of(
     click.option(
         "--token-file",
         metavar="FILE",
+        shell_complete=files,
         help="Read the API token from FILE (or /dev/fd/N), not from the environment.",
     ),
     click.option(
@@ -178,6 +180,7 @@ accounts_argument = _all_of(
     click.option(
         "--accounts-file",
         metavar="FILE",
+        shell_complete=files,
         help="More accounts, one on each line: 'id', or 'id,TOKEN_ENV_NAME' to name the "
         "environment variable with the token for it. '-' reads standard input.",
     ),
@@ -199,6 +202,7 @@ def format_options(*names: str) -> Callable[[F], F]:
             "-o",
             "--output",
             metavar="FILE",
+            shell_complete=files,
             help="Write FILE instead of standard output; it appears only when it is complete.",
         ),
         click.option(

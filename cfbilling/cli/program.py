@@ -18,6 +18,7 @@ from cfbilling.cli.commands.paygo import paygo
 from cfbilling.cli.commands.profile import profile
 from cfbilling.cli.commands.report import report
 from cfbilling.cli.commands.sandbox import sandbox
+from cfbilling.cli.commands.spend import spend
 from cfbilling.cli.commands.subscriptions import subscriptions
 from cfbilling.cli.commands.sync import sync
 from cfbilling.cli.commands.usage import usage
@@ -33,6 +34,7 @@ _COMMANDS = [
     accounts,
     cycles,
     subscriptions,
+    spend,
     history,
     credits_,
     profile,
@@ -65,6 +67,7 @@ def program() -> None:
       5    rate-limited for longer than --max-wait
       6    the network or the service failed
       7    the output could not be written, or a store not read or written
+      8    more is spent than 'spend --over' allows
       129  hung up: the terminal was closed
       130  interrupted (Ctrl-C)
       143  terminated

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from cfbilling.cli.accounts import lines_of, named_accounts
+from cfbilling.cli.completion import folders
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.open_store import STORE_FORMATS
 from cfbilling.cli.options import days_from
@@ -31,6 +32,7 @@ def stored_options(function: F) -> F:
     from_sync = click.option(
         "--from-sync",
         metavar="DEST",
+        shell_complete=folders,
         help="Read the store that 'cfbilling sync' keeps in DEST instead of asking the service; "
         "without ACCOUNT, all accounts of the store. No credential is needed.",
     )

@@ -126,6 +126,14 @@ class Controls(Truth):
         """
         self._results.subscriptions.cover(self._account(account_id), covered=covered)
 
+    def charge(self, account_id: str, *fees: WireRecord) -> None:
+        """Give an account these subscriptions with a fixed fee in place of those that it had.
+
+        Raises:
+            KeyError: There is no such account.
+        """
+        self._results.fees.replace(self._account(account_id), fees)
+
     def restate(
         self,
         scope_id: str,

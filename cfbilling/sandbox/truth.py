@@ -173,7 +173,7 @@ class Truth:
         Raises:
             KeyError: There is no such account.
         """
-        return list(self._results.fees(self._account(account_id)))
+        return list(self._results.fees.of(self._account(account_id)))
 
     def accounts(self) -> list[WireRecord]:
         """Return every account, as the list of accounts tells it."""

@@ -19,6 +19,7 @@ COMMANDS = (
     ("billable-usage", *DAYS),
     ("paygo", *DAYS),
     ("cycles",),
+    ("spend",),
     ("history", "--status", "paid"),
     ("credits",),
 )

@@ -76,7 +76,7 @@ def test_a_folder_that_is_not_there(
     assert [] == list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("shape", ["csv", "table", "parquet", "ndjson"])
+@pytest.mark.parametrize("shape", ["csv", "table", "parquet", "ndjson", "json"])
 @pytest.mark.parametrize("command", ["usage", "credits", "accounts"])
 def test_a_failure_prints_nothing_else(
     shell: Shell, account: str, command: str, shape: str

@@ -26,7 +26,7 @@ __all__ = ["profile"]
 
 @click.command(short_help="Who pays for an account and how: personal data.")
 @click.argument("account")
-@format_options("table", "ndjson", "csv")
+@format_options("table", "json", "ndjson", "csv")
 @connection_options_waiting(5.0)
 def profile(account: str, **given: Any) -> None:
     """Write who pays for an ACCOUNT and how: personal data.

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from cfbilling.cli.completion import files
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.options import (
     accounts_argument,
@@ -71,9 +72,16 @@ __all__ = ["report"]
     type=click.Choice(SHAPES),
     help="The lines as data, on standard output. By default what FILE's name says, or a table.",
 )
-@click.option("-o", "--output", metavar="FILE", help="Write the data to FILE.")
-@click.option("--html", metavar="FILE", help="Write a page that needs no network to be viewed.")
-@click.option("--svg", metavar="FILE", help="Write the chart alone.")
+@click.option(
+    "-o", "--output", metavar="FILE", shell_complete=files, help="Write the data to FILE."
+)
+@click.option(
+    "--html",
+    metavar="FILE",
+    shell_complete=files,
+    help="Write a page that needs no network to be viewed.",
+)
+@click.option("--svg", metavar="FILE", shell_complete=files, help="Write the chart alone.")
 @stored_options
 @connection_options
 @verbosity_options

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from cfbilling.cli.completion import files
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.exit_codes import NETWORK, OK
 from cfbilling.cli.output import require_writable, write_whole
@@ -49,6 +50,7 @@ _QUOTA = re.compile(r"(\d{1,9})(?:/(\d{1,9}(?:\.\d+)?))?", re.ASCII)
 @click.option(
     "--accounts-out",
     metavar="FILE",
+    shell_complete=files,
     help="Write the accounts to FILE, as --accounts-file takes them; of several tokens, each "
     "account names one in turn.",
 )

@@ -11,6 +11,7 @@ import click
 
 from cfbilling import ConfigurationError
 from cfbilling.cli.accounts import Accounts
+from cfbilling.cli.completion import folders
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.open_store import STORE_FORMATS, open_store
 from cfbilling.cli.options import (
@@ -43,7 +44,7 @@ _MOST_DAYS = 3660
 
 
 @click.command(short_help="Keep a store of costs or usage true, month by month.")
-@click.argument("dest")
+@click.argument("dest", shell_complete=folders)
 @accounts_argument
 @click.option(
     "--from",

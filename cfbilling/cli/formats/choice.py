@@ -10,15 +10,17 @@ from cfbilling import GroupBy, Record
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.formats.csv import CsvFormat
 from cfbilling.cli.formats.format import Format, account_column
+from cfbilling.cli.formats.json import JsonFormat
 from cfbilling.cli.formats.ndjson import NdjsonFormat
 from cfbilling.cli.formats.table import TableFormat
 
 __all__ = ["FORMATS", "FormatChoice", "format_of"]
 
-FORMATS = ("table", "ndjson", "csv", "parquet", "arrow")
+FORMATS = ("table", "json", "ndjson", "csv", "parquet", "arrow")
 _SUFFIXES = {
     ".arrows": "arrow",
     ".csv": "csv",
+    ".json": "json",
     ".jsonl": "ndjson",
     ".ndjson": "ndjson",
     ".parquet": "parquet",
@@ -71,9 +73,10 @@ def format_of(
         case "csv":
             safe = choice.spreadsheet_safe
             return CsvFormat(record_type, with_account=is_column, spreadsheet_safe=safe)
-        case "ndjson":
+        case "ndjson" | "json":
             key = account_column(record_type) if is_column else None
-            return NdjsonFormat(account_key=key)
+            lines = NdjsonFormat(account_key=key)
+            return lines if name == "ndjson" else JsonFormat(lines)
         case "parquet" | "arrow":
             scale = choice.decimal_scale
             return _columnar(name, record_type, with_account=is_column, scale=scale)

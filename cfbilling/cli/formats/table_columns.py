@@ -23,6 +23,7 @@ from cfbilling import (
 )
 from cfbilling.cli.cycle_lines import CycleLine
 from cfbilling.cli.plain_text import plain_number
+from cfbilling.cli.spend.line import SpendLine
 
 __all__ = ["TableColumn", "columns_of", "group_columns"]
 
@@ -67,6 +68,10 @@ def _period(subscription: Subscription) -> str | None:
 def _plan(subscription: Subscription) -> object:
     plan = subscription.rate_plan or {}
     return plan.get("public_name") or plan.get("id")
+
+
+def _unpriced(line: SpendLine) -> str:
+    return plain_number((line.records_without_cost or 0) + (line.fees_without_price or Decimal(0)))
 
 
 _DAY = TableColumn("Day", 10, lambda r: _day_of(r.charge_period_start))
@@ -137,6 +142,19 @@ _TABLES: Mapping[type[Record], tuple[TableColumn, ...]] = MappingProxyType(
             TableColumn("Cycle from", 10, lambda r: _day_of(r.cycle_start)),
             TableColumn("to (excl.)", 10, lambda r: _day_of(r.cycle_end)),
             TableColumn("Current", 7, lambda r: _yes_or_no(r.is_current)),
+        ),
+        SpendLine: (
+            TableColumn("Account", 32, lambda r: r.account_id),
+            TableColumn("Period", 6, lambda r: r.period),
+            TableColumn("from", 10, lambda r: _day_of(r.period_start)),
+            TableColumn("to (excl.)", 10, lambda r: _day_of(r.period_end)),
+            TableColumn("Metered", 10, _number(lambda r: r.metered_cost), is_right=True),
+            TableColumn("Fixed", 6, _number(lambda r: r.fixed_cost), is_right=True),
+            TableColumn("Total", 10, _number(lambda r: r.total_cost), is_right=True),
+            _PLAIN_CURRENCY,
+            TableColumn("Unpriced", 8, _unpriced, is_right=True),
+            TableColumn("Limit", 6, _number(lambda r: r.limit), is_right=True),
+            TableColumn("Over", 4, lambda r: _yes_or_no(r.is_over)),
         ),
     }
 )

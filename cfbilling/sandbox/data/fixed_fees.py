@@ -6,7 +6,7 @@ from decimal import Decimal
 from cfbilling.sandbox.data.identities import Identities
 from cfbilling.sandbox.data.template import WireRecord
 
-__all__ = ["fixed_fees"]
+__all__ = ["FixedFees"]
 
 _MOST = 4
 _PLANS = (
@@ -20,12 +20,28 @@ _FREQUENCIES = ("weekly", "monthly", "quarterly", "yearly")
 _STATES = ("Trial", "Provisioned", "Paid", "AwaitingPayment", "Cancelled", "Failed", "Expired")
 
 
-def fixed_fees(identities: Identities, index: int) -> Sequence[WireRecord]:
-    """Return the subscriptions of account number *index*, of which some accounts have none."""
-    number = identities.digest("fees", index)[0] % (_MOST + 1)
-    return [
-        _subscription(identities.digest("fee", index, place, size=32)) for place in range(number)
-    ]
+class FixedFees:
+    """The subscriptions with a fixed fee of every account, of which some have none.
+
+    Args:
+        identities: Who there is.
+    """
+
+    def __init__(self, identities: Identities) -> None:
+        self._identities = identities
+        self._replaced: dict[int, Sequence[WireRecord]] = {}
+
+    def of(self, index: int) -> Sequence[WireRecord]:
+        """Return the subscriptions of account number *index*."""
+        if index in self._replaced:
+            return self._replaced[index]
+        digest = self._identities.digest
+        number = digest("fees", index)[0] % (_MOST + 1)
+        return [_subscription(digest("fee", index, place, size=32)) for place in range(number)]
+
+    def replace(self, index: int, fees: Sequence[WireRecord]) -> None:
+        """Give an account these *fees* in place of those that it had."""
+        self._replaced[index] = fees
 
 
 def _subscription(bits: bytes) -> WireRecord:

@@ -143,7 +143,7 @@ class Answers:
 
     def fees(self, question: Question) -> Response:
         """Return the subscriptions with a fixed fee of an account."""
-        return self._array(self.results.fees(question.members[0]))
+        return self._array(self.results.fees.of(question.members[0]))
 
     def accounts(self, question: Question) -> Response:
         """Return one page of all accounts."""

@@ -9,7 +9,7 @@ from cfbilling.sandbox.data.billable_metrics import billable_metrics
 from cfbilling.sandbox.data.billable_usage import BillableSettings, BillableUsage
 from cfbilling.sandbox.data.billing_credits import billing_credits
 from cfbilling.sandbox.data.billing_history import BillingHistories
-from cfbilling.sandbox.data.fixed_fees import fixed_fees
+from cfbilling.sandbox.data.fixed_fees import FixedFees
 from cfbilling.sandbox.data.identities import Identities
 from cfbilling.sandbox.data.json_text import Whitespace
 from cfbilling.sandbox.data.paygo import PaygoRecords
@@ -35,6 +35,7 @@ class Results:
         billable: Billable usage (version 1).
         queries: Answers to queries of usage.
         histories: Billing histories.
+        fees: Subscriptions with a fixed fee.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Results:
         self._accounts = accounts = Accounts(identities)
         self._records_per_day = billable.records_per_day
         self.histories = BillingHistories(identities, items=history_items, ids=history_ids)
+        self.fees = FixedFees(identities)
         self.subscriptions = Subscriptions(accounts)
         self._usage = UsageRecords(
             identities,
@@ -111,10 +113,6 @@ class Results:
     def credits(self, account: int) -> WireRecord:
         """Return the billing credits of an account."""
         return billing_credits(self.identities, account)
-
-    def fees(self, account: int) -> Sequence[WireRecord]:
-        """Return the subscriptions with a fixed fee of an account."""
-        return fixed_fees(self.identities, account)
 
     def described(self, account: int) -> WireRecord:
         """Return what the list of accounts tells of an account."""

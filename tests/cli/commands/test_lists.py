@@ -70,7 +70,7 @@ def test_several_accounts_have_a_column(shell: Shell, command: str, tmp_path: Pa
     assert set(expected) == {line[:32] for line in shown}
 
 
-@pytest.mark.parametrize("command", [*LISTS, "cycles"])
+@pytest.mark.parametrize("command", [*LISTS, "cycles", "spend"])
 def test_one_account_that_fails_is_named(shell: Shell, account: str, command: str) -> None:
     """The other accounts are delivered, and the code is 1."""
     shell.sandbox.refuse(account)

@@ -45,6 +45,22 @@ async def test_pages_make_up_the_history(fetch: Fetch, per_page: int) -> None:
         assert all(newer > older for newer, older in pairwise(moments))
 
 
+async def test_fees_can_be_replaced(fetch: Fetch) -> None:
+    """An account has the fixed fees that it was given, and others keep theirs."""
+    async with Sandbox() as sandbox:
+        first, second, _ = sandbox.account_ids
+        before = sandbox.subscriptions(second)
+        fee: WireRecord = {"id": "fee", "price": Decimal("0.10"), "currency": "EUR"}
+        sandbox.charge(first, fee)
+        found = [
+            parsed((await fetch(sandbox, f"/accounts/{account}/subscriptions"))[2])["result"]
+            for account in (first, second)
+        ]
+        assert [[fee], before] == found == [sandbox.subscriptions(first), before]
+        with pytest.raises(KeyError):
+            sandbox.charge("f" * 32, fee)
+
+
 @pytest.mark.parametrize("per_page", [5, 50])
 async def test_pages_make_up_the_accounts(fetch: Fetch, per_page: int) -> None:
     """All pages together are all accounts, under the names that their records have."""
