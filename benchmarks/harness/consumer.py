@@ -105,7 +105,7 @@ class _Ticker:
 def _accounts(job: Job) -> list[str] | dict[str, ApiToken]:
     if job.accounts == 1:
         return [job.work.account_id]
-    ids = job.work.account_ids(job.accounts)
+    ids = list(job.work.account_ids(job.accounts))
     if not job.own_credentials:
         return ids
     tokens = job.work.api_tokens(job.accounts)
