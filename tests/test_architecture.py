@@ -37,7 +37,7 @@ ARROWS = {
     "decoding": "_record arrow errors records",
     "jobs": "protocol chunk errors filters records",
     "arrow": "_record errors",
-    "store": "arrow streams decoding jobs _concurrency errors records",
+    "store": "arrow streams decoding jobs _concurrency errors options records",
     "sync": "store streams client jobs errors records",
     "integrations": "sync store streams transport client jobs arrow credentials errors options"
     " records",
@@ -48,7 +48,7 @@ ARROWS = {
     "client": f"streams transport decoding protocol _concurrency _services _version {PUBLIC}",
     "__init__": f"client streams protocol _version {PUBLIC}",
     "__main__": "cli",
-    "cli": "__init__ arrow sandbox events progress sync",
+    "cli": "__init__ arrow sandbox events integrations progress sync",
     "sandbox": "",
 }
 # The same inside the sandbox, whose other files are at its root for users.

@@ -23,6 +23,7 @@ from cfbilling.cli.errors import CommandError
 from cfbilling.cli.exit_codes import AUTHENTICATION, REFUSED
 
 __all__ = [
+    "AccountIds",
     "Accounts",
     "accounts_of",
     "all_accounts_of",
@@ -35,22 +36,20 @@ _LONGEST_TOKEN_FILE = 65536
 
 
 @attrs.frozen
-class Accounts:
-    """The accounts of a run.
+class AccountIds:
+    """The accounts of a run, whatever their credentials.
 
     Attributes:
         ids: Each id once, in order; none while only the service knows them.
-        credentials: The client's credential.
-        own: The credential of each id, when lines of the file name their own.
-        are_many: Whether there may be more than one; a file counts as many.
+        names: The name of each id's credential, when lines of the file name their own.
         are_all: Whether they are all that the credential sees, ``--all-accounts``.
     """
 
     ids: Sequence[str]
-    credentials: Credentials
-    own: Mapping[str, Credentials] | None = None
-    are_many: bool = False
-    are_all: bool = False
+    names: Mapping[str, str | None] = attrs.field(
+        factory=dict[str, str | None], kw_only=True, repr=False
+    )
+    are_all: bool = attrs.field(default=False, kw_only=True)
 
     @property
     def count(self) -> int | None:
@@ -66,6 +65,28 @@ class Accounts:
         if self.are_all and not ended:
             raise CommandError("--all-accounts: the credential sees no account", REFUSED)
         return ended if self.are_all else len(self.ids)
+
+
+@attrs.frozen
+class Accounts(AccountIds):
+    """The accounts of a run, and their credentials.
+
+    Attributes:
+        credentials: The client's credential.
+        own: The credential of each id, when lines of the file name their own.
+        are_many: Whether there may be more than one; a file counts as many.
+    """
+
+    credentials: Credentials
+    own: Mapping[str, Credentials] | None = None
+    are_many: bool = False
+
+    @property
+    def by_name(self) -> Credentials | Mapping[str | None, Credentials]:
+        """What a client takes for units, which have the names of credentials."""
+        if self.own is None:
+            return self.credentials
+        return {self.names[account_id]: found for account_id, found in self.own.items()}
 
     def for_fan_out(
         self, client: BillingClient
@@ -173,7 +194,8 @@ def accounts_of(
         for name, number in first_lines.items()
     }
     own = {account_id: found[line.name] for account_id, line in tokens.items()}
-    return Accounts(list(tokens), next(iter(own.values())), own, are_many)
+    names = {account_id: line.name for account_id, line in tokens.items()}
+    return Accounts(list(tokens), next(iter(own.values())), own, are_many, names=names)
 
 
 def named_accounts(given: Sequence[str], lines: Iterable[str] | None) -> dict[str, str | None]:

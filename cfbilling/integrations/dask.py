@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -51,6 +52,7 @@ def sync_on(
     spread: int = 1,
     patience: float = 30.0,
     deadline: float | None = None,
+    stop: threading.Event | None = None,
 ) -> SyncReport:
     """Do what `cfbilling.sync.sync` does on the workers of a Dask cluster; blocking.
 
@@ -72,6 +74,8 @@ def sync_on(
         patience: The most seconds to wait for an answer of the scheduler, or for a worker.
         deadline: The most seconds for everything; what is not done by then has failed. ``None``
             for no limit.
+        stop: Set by another thread, it ends the sync soon, as the deadline does: what is under way
+            is cancelled.
 
     Raises:
         ConfigurationError: For an argument that cannot be right.
@@ -100,6 +104,7 @@ def sync_on(
             restate=restate,
             patience=patience,
             ends=ends,
+            stop=threading.Event() if stop is None else stop,
             on_result=on_result,
         ).report()
     if report.failures and on_error == "defer":

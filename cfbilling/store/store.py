@@ -78,7 +78,10 @@ class Store:
                 "its environment, such as AWS_ENDPOINT_URL"
             )
         make = partial(Store, format=self._format, decimal_scale=self._decimal_scale)
-        return make, (self._destination,)
+        is_folder = "://" not in self._destination
+        # Another process may be in another folder, and would write there.
+        where = str(Path(self._destination).absolute()) if is_folder else self._destination
+        return make, (where,)
 
     def __repr__(self) -> str:
         # Options may hold secrets, and so may what stands before the host.

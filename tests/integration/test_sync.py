@@ -333,17 +333,23 @@ async def test_midnight_between_two_looks_at_the_clock(tmp_path: Path) -> None:
         assert left or await same(client, unit, store)
 
 
-async def test_secrets_of_a_store_stay_where_they_are(tmp_path: Path) -> None:
-    """Options of a store, and a password in its URL, are in no ``repr`` and in no pickle."""
+async def test_what_travels_of_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options, and a password in a URL, are in no ``repr`` and in no pickle; its place is."""
     store = Store("memory://store", format="ndjson", secret="hush")
     assert "hush" not in repr(store)
     with pytest.raises(TypeError, match="environment"):
         pickle.dumps(store)
     with_password = repr(Store("memory://somebody:hush@store/x"))
     assert ("somebody" in with_password, "hush" in with_password) == (False, False)
+    monkeypatch.chdir(tmp_path)
     for store in (Store(tmp_path, format="ndjson"), Store(tmp_path, decimal_scale=12)):
         again = pickle.loads(pickle.dumps(store))  # noqa: S301 - our own
         assert repr(store) == repr(again)
+    relative = pickle.dumps(Store("store"))
+    monkeypatch.chdir("/")
+    # Whoever takes it may be in another folder.
+    again = pickle.loads(relative)  # noqa: S301 - our own
+    assert repr(Store(tmp_path / "store")) == repr(again)
 
 
 async def test_any_url_of_fsspec_is_a_store() -> None:

@@ -7,6 +7,7 @@ import os
 import pickle
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -33,21 +34,15 @@ from cfbilling import (
 from cfbilling.sandbox import Fault, Sandbox
 from cfbilling.sync import Store, SyncReport, SyncResult, sync
 from tests.recipes.dask_cluster import DaskCluster
+from tests.recipes.dask_service import SETTINGS, environ, first_of, hang
 
 distributed: Any = pytest.importorskip("distributed", reason="needs the extra dask")
 
 from cfbilling.integrations.cluster.worker import ClientPlugin, sync_some
 from cfbilling.integrations.dask import FromEnvironment, FromFolder, sync_on
 
-SETTINGS: dict[str, Any] = {"accounts": 6, "tokens": 3, "quota": None, "records_per_day": 2}
 NAMES = ("TOKEN_A", "TOKEN_B", "TOKEN_C")
 EVER = timedelta(days=3660)
-
-
-def environ() -> dict[str, str]:
-    """Return what the workers have in their environment: two good tokens, and a wrong one."""
-    one, other, _ = Sandbox(**SETTINGS).api_tokens
-    return {"TOKEN_A": one, "TOKEN_B": other, "TOKEN_C": "revoked", "CLOUDFLARE_API_TOKEN": one}
 
 
 @pytest.fixture(scope="module")
@@ -75,28 +70,6 @@ async def on(
     client = partial(BillingClient, base_url=sandbox.base_url, concurrency=4)
     chosen: dict[str, Any] = {"client": client, "patience": 60.0} | settings
     return await asyncio.to_thread(partial(sync_on, address, units, store, **chosen))
-
-
-def hang(
-    sandbox: Sandbox, *, times: int | None = None, scope_id: str | None = None
-) -> tuple[asyncio.Event, asyncio.Event]:
-    """Leave requests without an answer; return what tells of the first, and what ends it."""
-    begun, ends = asyncio.Event(), asyncio.Event()
-
-    def take_note(_: object) -> bool:
-        begun.set()
-        return True
-
-    sandbox.faults.add(Fault(times=times, scope_id=scope_id, when=take_note, until=ends))
-    return begun, ends
-
-
-async def first_of(begun: asyncio.Event, syncing: asyncio.Task[Any]) -> None:
-    """Wait until a request hangs; should the sync end before, tell of what."""
-    waiting = asyncio.create_task(begun.wait())
-    await asyncio.wait({waiting, syncing}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    assert begun.is_set(), syncing
 
 
 async def contents(store: Store, units: list[WorkUnit]) -> list[Any]:
@@ -315,6 +288,23 @@ async def test_faults_are_tried_again(two_workers: DaskCluster, tmp_path: Path) 
         assert [broken.id] == [failure.account_id for failure in report.failures]
         asked = [r for r in sandbox.requests if r.status == 503]
         assert 4 + 3 == len(asked)
+
+
+async def test_it_can_be_stopped(two_workers: DaskCluster, tmp_path: Path) -> None:
+    """Another thread ends it: what is not done has failed, by name."""
+    stop = threading.Event()
+    async with Sandbox(**SETTINGS) as sandbox:
+        units = units_of(sandbox, "TOKEN_A")
+        begun, never = hang(sandbox)
+        syncing = asyncio.create_task(
+            on(two_workers, sandbox, units, Store(tmp_path), stop=stop, on_error="report")
+        )
+        await first_of(begun, syncing)
+        stop.set()
+        report = await syncing
+        never.set()
+        assert {unit.id for unit in units} == {f.account_id for f in report.failures}
+        assert all("stopped" in str(failure.error) for failure in report.failures)
 
 
 async def test_a_deadline_ends_it(two_workers: DaskCluster, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import click
 
 from cfbilling import ConfigurationError
-from cfbilling.cli.accounts import Accounts
+from cfbilling.cli.accounts import AccountIds, Accounts, lines_of, named_accounts
 from cfbilling.cli.completion import folders
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.open_store import STORE_FORMATS, open_store
@@ -29,6 +29,7 @@ from cfbilling.cli.options import (
 from cfbilling.cli.process import run
 from cfbilling.cli.query import Endpoint
 from cfbilling.cli.selection import selection_of
+from cfbilling.cli.sync.cluster import Cluster, cluster_at
 from cfbilling.cli.sync.dry_run import show_plan
 from cfbilling.cli.sync.job import Job
 from cfbilling.cli.sync.months import month_range_of
@@ -100,6 +101,19 @@ _MOST_DAYS = 3660
     help="Fetch, write and remove nothing: tell what would be, how many requests that takes and "
     "how long their quota lasts. Only --all-accounts asks the service, for the list.",
 )
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Fetch on the workers of the Dask cluster of this scheduler, such as tcp://host:8786. "
+    "They write to DEST, which has to be one place for all, and take the tokens from their own "
+    "environment; NAME in --accounts-file is a variable there.",
+)
+@click.option(
+    "--dask-tokens",
+    metavar="FOLDER",
+    help="With --dask: the workers read tokens from files in FOLDER instead, NAME being a file "
+    "there, CLOUDFLARE_API_TOKEN the one without NAME.",
+)
 @connection_options
 @verbosity_options
 def sync(dest: str, account: tuple[str, ...], *, dry_run: bool, **given: Any) -> None:
@@ -132,10 +146,15 @@ def _job(dest: str, ids: Sequence[str], given: dict[str, Any]) -> Job:
         raise CommandError("--decimal-scale goes with --format parquet only")
     store = open_store("DEST", dest, given["shape"], given["decimal_scale"])
     table = _table(given)
+    cluster = _cluster(given)
+    _check_accounts(given)
+    accounts = _accounts_there(given, ids) if cluster else accounts_from(given, ids)
     return Job(
         store=store,
         table=table,
-        accounts=_accounts(given, ids),
+        accounts=accounts,
+        credentials=accounts.by_name if isinstance(accounts, Accounts) else None,
+        cluster=cluster,
         restate=_horizon(given["restate"]),
         prunes=given["prune"],
         connection=connection_from(given),
@@ -143,14 +162,35 @@ def _job(dest: str, ids: Sequence[str], given: dict[str, Any]) -> Job:
     )
 
 
-def _accounts(given: dict[str, Any], ids: Sequence[str]) -> Accounts:
+def _cluster(given: dict[str, Any]) -> Cluster | None:
+    if given["dask"] is None:
+        if given["dask_tokens"] is not None:
+            raise CommandError("--dask-tokens goes with --dask only")
+        return None
+    return cluster_at(given["dask"], given["dask_tokens"])
+
+
+def _accounts_there(given: dict[str, Any], ids: Sequence[str]) -> AccountIds:
+    """Return the accounts of a job whose credentials are found elsewhere."""
+    if given["all_accounts"]:
+        # The list is asked for here.
+        return accounts_from(given, ids)
+    if given["token_file"] is not None:
+        raise CommandError("--token-file is of this machine: for the workers, see --dask-tokens")
+    path = given["accounts_file"]
+    named = named_accounts(ids, None if path is None else lines_of(path))
+    if not named:
+        raise CommandError("no account: name one, or use --accounts-file or --all-accounts")
+    return AccountIds(list(named), names=named)
+
+
+def _check_accounts(given: dict[str, Any]) -> None:
     if given["prune"] and not given["all_accounts"] and given["accounts_file"] is None:
         raise CommandError(
             "--prune needs --all-accounts or --accounts-file: a list of all that is to stay"
         )
     if given["all_accounts"] and given["endpoint"] == "organization_usage":
         raise CommandError("--all-accounts lists no organizations: name them")
-    return accounts_from(given, ids)
 
 
 def _table(given: dict[str, Any]) -> Table:

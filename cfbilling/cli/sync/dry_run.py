@@ -57,7 +57,7 @@ async def show_plan(job: Job) -> int:
     failures, plan = Failures(), _Plan()
     units = AccountUnits(job.accounts, job.table, failures, remembers=job.prunes)
     async with (
-        job.connection.client(units.credentials) as client,
+        job.client() as client,
         aclosing(units.by_account(client)) as accounts,
     ):
         async for of_account in accounts:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from collections.abc import Callable
+from contextlib import AsyncExitStack, aclosing
+from typing import TypeAlias
 
 from cfbilling import AccountFailure
 from cfbilling.cli.exit_codes import exit_code_of_all
 from cfbilling.cli.progress_bar import ProgressBar, progress_shown
+from cfbilling.cli.sync.cluster import Cluster
 from cfbilling.cli.sync.failures import Failures
 from cfbilling.cli.sync.job import Job
 from cfbilling.cli.sync.pruning import may_prune, pruned
 from cfbilling.cli.sync.units import AccountUnits
+from cfbilling.events import AccountDone, AccountFailed
 from cfbilling.sync import SyncReport, SyncResult, sync
 
 __all__ = ["run_sync", "size_told"]
+
+Note: TypeAlias = Callable[[SyncResult | AccountFailure | None], None]
 
 _UNIT = 1000
 _SIZES = ("kB", "MB", "GB", "TB")
@@ -48,13 +54,39 @@ async def _synced(
         elif outcome is not None and job.verbosity.verbose:
             bar.say(_unit_told(outcome))
 
+    if job.cluster is not None:
+        return await _synced_there(job, job.cluster, units, bar, note)
     async with (
-        job.connection.client(units.credentials, bar) as client,
+        job.client(bar) as client,
         aclosing(units.each(client)) as each,
     ):
         return await sync(
             client, each, job.store, restate=job.restate, on_result=note, on_error="report"
         )
+
+
+async def _synced_there(
+    job: Job, cluster: Cluster, units: AccountUnits, bar: ProgressBar, note: Note
+) -> SyncReport:
+    """Sync on a cluster: what its clients observe is not known here, only what came of it."""
+
+    def note_there(outcome: SyncResult | AccountFailure | None) -> None:
+        if isinstance(outcome, AccountFailure):
+            bar(AccountFailed(account_id=outcome.account_id, error=outcome.error))
+        else:
+            bar.progress.records += 0 if outcome is None else outcome.records
+            bar(AccountDone(account_id="" if outcome is None else outcome.unit.id))
+        note(outcome)
+
+    async with AsyncExitStack() as stack:
+        client = None
+        if job.credentials is not None:
+            client = await stack.enter_async_context(job.client())
+        each = await stack.enter_async_context(aclosing(units.each(client)))
+        found = [unit async for unit in each]
+    return await cluster.synced(
+        found, job.store, job.connection, restate=job.restate, on_result=note_there
+    )
 
 
 def _unit_told(result: SyncResult) -> str:

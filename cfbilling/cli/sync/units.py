@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 
 import attrs
 
-from cfbilling import BillingClient, ConfigurationError, Credentials, WorkUnit, plan
-from cfbilling.cli.accounts import Accounts
+from cfbilling import BillingClient, ConfigurationError, WorkUnit, plan
+from cfbilling.cli.accounts import AccountIds
 from cfbilling.cli.query import Endpoint, Source
 from cfbilling.cli.selection import Selection
 from cfbilling.cli.sync.failures import Failures
@@ -81,13 +81,12 @@ class AccountUnits:
     """
 
     def __init__(
-        self, accounts: Accounts, table: Table, failures: Failures, *, remembers: bool
+        self, accounts: AccountIds, table: Table, failures: Failures, *, remembers: bool
     ) -> None:
         self._accounts = accounts
         self._table = table
         self._failures = failures
         self._remembers = remembers
-        self._names = _names(accounts)
         self.asked = 0
         self.ids: set[str] = set()
         self.has_strangers = False
@@ -98,27 +97,21 @@ class AccountUnits:
         count = self._accounts.count
         return None if count is None else count * len(self._table.months)
 
-    @property
-    def credentials(self) -> Credentials | Mapping[str | None, Credentials]:
-        """What the client takes: units name one of these."""
-        if not self._names:
-            return self._accounts.credentials
-        return {name: credentials for credentials, name in self._names.items()}
-
-    async def each(self, client: BillingClient) -> AsyncGenerator[WorkUnit, None]:
+    async def each(self, client: BillingClient | None) -> AsyncGenerator[WorkUnit, None]:
         """Yield the units; the client is asked for the list of accounts, if that is wanted."""
         async with aclosing(self.by_account(client)) as accounts:
             async for units in accounts:
                 for unit in units:
                     yield unit
 
-    async def by_account(self, client: BillingClient) -> AsyncGenerator[list[WorkUnit], None]:
+    async def by_account(
+        self, client: BillingClient | None
+    ) -> AsyncGenerator[list[WorkUnit], None]:
         """Yield the units of each account together."""
-        own = self._accounts.own or {}
         async with aclosing(self._ids(client)) as ids:
             async for account_id in ids:
                 self.asked += 1
-                credential = self._names[own[account_id]] if own else None
+                credential = self._accounts.names.get(account_id)
                 try:
                     units = list(self._table.units(account_id, credential))
                 except ConfigurationError as error:
@@ -129,8 +122,8 @@ class AccountUnits:
                     self.ids.add(account_id)
                 yield units
 
-    async def _ids(self, client: BillingClient) -> AsyncGenerator[str, None]:
-        if self._accounts.are_all:
+    async def _ids(self, client: BillingClient | None) -> AsyncGenerator[str, None]:
+        if self._accounts.are_all and client is not None:
             async with client.accounts() as accounts:
                 async for account in accounts:
                     yield account.id or ""
@@ -141,9 +134,3 @@ class AccountUnits:
         """Yield a unit of each account that is remembered."""
         for account_id in self.ids:
             yield next(self._table.units(account_id))
-
-
-def _names(accounts: Accounts) -> dict[Credentials, str]:
-    # A unit holds no secret, and must name it nevertheless.
-    each = dict.fromkeys((accounts.own or {}).values())
-    return {credentials: str(number) for number, credentials in enumerate(each)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from asyncio import CancelledError
 from collections import Counter
@@ -55,6 +56,7 @@ class Run:
         restate: As in `sync`.
         patience: The most seconds to wait for an answer of the scheduler, or for a worker.
         ends: When everything has to be done.
+        stop: Set by another thread when that is now.
         on_result: As in `sync`.
     """
 
@@ -68,6 +70,7 @@ class Run:
         restate: timedelta,
         patience: float,
         ends: float,
+        stop: threading.Event,
         on_result: Callable[[Outcome], None] | None,
     ) -> None:
         self._dask = dask_client
@@ -77,6 +80,7 @@ class Run:
         self._restate = restate
         self._patience = patience
         self._ends = ends
+        self._stop = stop
         self._on_result = on_result
         self._tally = Tally()
         self._tasks: dict[object, _Task] = {}
@@ -100,8 +104,10 @@ class Run:
                 self._look()
                 self._hand_out()
                 self._await_some()
-                if time.monotonic() >= self._ends:
-                    self._give_up()
+                if self._stop.is_set():
+                    self._give_up("not done when the sync was stopped")
+                elif time.monotonic() >= self._ends:
+                    self._give_up("not done at the deadline")
         except _LostError as error:
             is_there = False
             raise TransportError(f"the Dask cluster cannot be used: {error}") from error.__cause__
@@ -221,10 +227,10 @@ class Run:
         if self._on_result is not None:
             self._on_result(outcome)
 
-    def _give_up(self) -> None:
+    def _give_up(self, why: str) -> None:
         left = [job.unit for task in self._tasks.values() for job in task.jobs]
         for unit in [*left, *self._backlog.drain()]:
-            self._tell(AccountFailure(unit.id, TransportError("not done at the deadline")))
+            self._tell(AccountFailure(unit.id, TransportError(why)))
         self._cancel()
 
     def _cancel(self) -> None:

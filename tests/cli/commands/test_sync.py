@@ -256,6 +256,7 @@ def test_any_url_is_a_store(shell: Shell, account: str) -> None:
         ("store", UNKNOWN, "--restate", "3661d"),
         ("store", UNKNOWN, "--format", "csv"),
         ("store", UNKNOWN, "--decimal-scale", "39"),
+        ("store", UNKNOWN, "--dask-tokens", "tokens"),
         ("store", UNKNOWN, "--decimal-scale", "9", "--format", "ndjson"),
         ("store", UNKNOWN, "--endpoint", "invoices"),
         ("store", UNKNOWN, "--source", "v1", "--endpoint", "usage"),
