@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from types import MappingProxyType
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import attrs
 
@@ -25,7 +25,17 @@ from cfbilling.cli.date_range import DateRange
 from cfbilling.cli.selection import Selection
 from cfbilling.events import Observer
 
-__all__ = ["Asked", "Batch", "CostQuestion", "Endpoint", "Query", "Question", "Source"]
+__all__ = [
+    "Asked",
+    "Batch",
+    "ColumnBatch",
+    "ColumnQuestion",
+    "CostQuestion",
+    "Endpoint",
+    "Query",
+    "Question",
+    "Source",
+]
 
 Endpoint = Literal[
     "usage", "organization_usage", "billable_usage", "costs", "paygo_usage", "paygo_usage_beta"
@@ -104,6 +114,40 @@ class Question(Protocol):
         ...
 
 
+@attrs.frozen
+class ColumnBatch:
+    """Some records as columns.
+
+    Attributes:
+        batch: The `pyarrow.RecordBatch`.
+        rows: How many of them there are of each account.
+    """
+
+    batch: Any
+    rows: Mapping[str, int]
+
+
+@runtime_checkable
+class ColumnQuestion(Question, Protocol):
+    """A question whose answer may be had as columns, which is faster than to make them."""
+
+    def columns(
+        self, connection: Connection, observer: Observer, *, scope: str, scale: int | None
+    ) -> AsyncGenerator[ColumnBatch | AccountFailure, None]:
+        """Yield the records of the answer as columns, and each account that failed.
+
+        Args:
+            connection: The way to the service.
+            observer: Told what happens.
+            scope: The name of a first column that says whose each record is, of many accounts.
+            scale: The digits after the point of every number; None for the usual.
+
+        Raises:
+            BillingError: What the client raises at once.
+        """
+        ...
+
+
 class CostQuestion(Question, Protocol):
     """A question about what was used on some days, and what that cost."""
 
@@ -117,6 +161,10 @@ class _Stream(Protocol[Batch_co]):
     """What each stream of the client is to this file, whatever its records are."""
 
     def batches(self) -> AsyncIterator[Batch_co]: ...
+
+    def arrow(
+        self, *, decimal_scale: int | None = None, scope: str | None = None
+    ) -> AsyncIterator[Any]: ...
 
     async def aclose(self) -> None: ...
 
@@ -156,6 +204,43 @@ class Query:
             async with aclosing(source(client, self)) as batches:
                 async for batch in batches:
                     yield batch
+
+    async def columns(
+        self, connection: Connection, observer: Observer, *, scope: str, scale: int | None
+    ) -> AsyncGenerator[ColumnBatch | AccountFailure, None]:
+        """Yield the records of the answer as columns, and each account that failed."""
+        async with connection.client(self.accounts.credentials, observer) as client:
+            if self.accounts.are_many:
+                batches = _columns_of_many(client, self, scope, scale)
+            else:
+                batches = _columns_of_one(client, self, scale)
+            async with aclosing(batches):
+                async for batch in batches:
+                    yield batch
+
+
+async def _columns_of_one(
+    client: BillingClient, query: Query, scale: int | None
+) -> AsyncGenerator[ColumnBatch | AccountFailure, None]:
+    (account_id,) = query.accounts.ids
+    try:
+        async with aclosing(_stream(client, query, account_id)) as stream:
+            async for batch in stream.arrow(decimal_scale=scale):
+                yield ColumnBatch(batch, {account_id: batch.num_rows})
+    except BillingError as error:
+        yield AccountFailure(account_id, error)
+
+
+async def _columns_of_many(
+    client: BillingClient, query: Query, scope: str, scale: int | None
+) -> AsyncGenerator[ColumnBatch | AccountFailure, None]:
+    async with aclosing(_fan_out(client, query)) as stream:
+        async for item in stream.arrow(decimal_scale=scale, scope=scope):
+            if isinstance(item, AccountFailure):
+                yield item
+            else:
+                found = item.column(0).value_counts().to_pylist()
+                yield ColumnBatch(item, {each["values"]: each["counts"] for each in found})
 
 
 async def _one_account(client: BillingClient, query: Query) -> AsyncGenerator[Batch, None]:

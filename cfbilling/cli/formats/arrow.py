@@ -27,6 +27,7 @@ class ArrowFormat:
 
     def __init__(self, record_type: type[Record], *, with_account: bool, scale: int | None) -> None:
         self._waiting = GatheredColumns.of(record_type, with_account=with_account, scale=scale)
+        self.scope, self.scale = self._waiting.scope, scale
         self._sink = Sink()
         self._writer: Any = None
 
@@ -39,6 +40,14 @@ class ArrowFormat:
     def rows(self, account_id: str, records: Sequence[Record]) -> bytes:
         """Return a batch when enough has come together, else nothing yet."""
         self._waiting.add(account_id, records)
+        return self._enough()
+
+    def columns(self, batch: Any) -> bytes:
+        """Return the same for columns that are made already."""
+        self._waiting.add_columns(batch)
+        return self._enough()
+
+    def _enough(self) -> bytes:
         is_enough = self._waiting.rows >= _BATCH_ROWS or self._waiting.size >= _BATCH_BYTES
         return self._batch() if is_enough else b""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
 from cfbilling import FocusRecord, Record
 
-__all__ = ["Format", "account_column", "part_json"]
+__all__ = ["ColumnarFormat", "Format", "account_column", "part_json"]
 
 
 class Format(Protocol):
@@ -26,6 +26,23 @@ class Format(Protocol):
 
     def finish(self) -> bytes:
         """Return what comes after the last record."""
+        ...
+
+
+@runtime_checkable
+class ColumnarFormat(Format, Protocol):
+    """Takes columns as well, as streams of records make them.
+
+    Attributes:
+        scope: The name of their first column, where it says whose each record is.
+        scale: The digits after the point of every number; None for the usual.
+    """
+
+    scope: str
+    scale: int | None
+
+    def columns(self, batch: Any) -> bytes:
+        """Return what is to be written for a `pyarrow.RecordBatch` of these columns."""
         ...
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from cfbilling import Record
-from cfbilling.cli.formats.format import Format
+from cfbilling.cli.formats.format import ColumnarFormat, Format
 from cfbilling.cli.output import Output
 
 __all__ = ["Writing"]
@@ -33,6 +34,13 @@ class Writing:
         """Write records of an account."""
         await self._begin()
         await self._output.write(self._shape.rows(account_id, records))
+
+    async def columns(self, batch: Any) -> None:
+        """Write a `pyarrow.RecordBatch`, in a format that takes such."""
+        if not isinstance(self._shape, ColumnarFormat):
+            raise TypeError("the format takes no columns")
+        await self._begin()
+        await self._output.write(self._shape.columns(batch))
 
     async def finish(self) -> None:
         """Write the end, and the beginning too if there was no record."""

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow has no types
 import pyarrow.csv as pa_csv  # type: ignore[import-untyped]  # likewise
@@ -16,6 +18,7 @@ from cfbilling import BillableMetric, NamedId, Record, UsageRecord
 from cfbilling.cli.errors import CommandError
 from cfbilling.cli.formats.choice import FORMATS, FormatChoice, format_of
 from cfbilling.cli.formats.parquet import ParquetFormat
+from cfbilling.sandbox import Fault
 from tests.cli.shell import Shell
 from tests.cli.wire import JANUARY, MONTH
 
@@ -164,3 +167,35 @@ def test_every_record_type_fits_every_format(record_type: type[Record]) -> None:
     for name in FORMATS:
         shape = format_of(FormatChoice(name), None, record_type, with_account=True)
         assert shape.begin() + shape.rows("a", [record_type()]) + shape.finish()
+
+
+@pytest.mark.parametrize("shape", ["parquet", "arrow"])
+@pytest.mark.parametrize("also", [0, 1])
+def test_an_account_that_fails_midway_is_counted(
+    shell: Shell, tmp_path: Path, shape: str, also: int
+) -> None:
+    """How many of its records are in the file is told, and those of the others are all there."""
+    account, *others = shell.sandbox.account_ids[: 1 + also]
+    february = ("--from", "2025-01-01", "--to", "2025-02-28")
+    shell.sandbox.faults.add(
+        Fault(
+            status=403,
+            times=None,
+            scope_id=account,
+            when=lambda request: request.query.get("to", "") > "2025-02-01",
+        )
+    )
+    target = tmp_path / f"out.{shape}s"
+    ran = shell.run("usage", account, *others, *february, "-f", shape, "-o", str(target))
+    count = len(list(shell.sandbox.expected_usage(account, *JANUARY)))
+    assert f"(incomplete: {count:,} records were written before)" in ran.stderr.decode()
+    assert (ran.returncode, target.exists()) == ((1, True) if others else (4, False))
+    if others:
+        read = pq.read_table if shape == "parquet" else _ipc
+        found = Counter(read(target).column("AccountId").to_pylist())
+        assert {account: count, others[0]: count // 31 * 58} == found
+
+
+def _ipc(path: Path) -> Any:
+    with pa.ipc.open_stream(path) as stream:
+        return stream.read_all()
