@@ -36,6 +36,7 @@ __all__ = [
     "range_options",
     "selection_options",
     "source_option",
+    "spreadsheet_option",
     "verbosity_from",
     "verbosity_options",
 ]
@@ -205,12 +206,7 @@ def format_options(*names: str) -> Callable[[F], F]:
             shell_complete=files,
             help="Write FILE instead of standard output; it appears only when it is complete.",
         ),
-        click.option(
-            "--spreadsheet-safe",
-            is_flag=True,
-            help="CSV: put an apostrophe before text that begins with = + - @, tab or CR, so that "
-            "no spreadsheet runs it as a formula. Off by default, since it alters the text.",
-        ),
+        spreadsheet_option,
         click.option(
             "--no-account-id",
             is_flag=True,
@@ -218,6 +214,16 @@ def format_options(*names: str) -> Callable[[F], F]:
         ),
         decimal_scale_option,
     )
+
+
+def spreadsheet_option(function: F) -> F:
+    """Add the option to a command that may write CSV."""
+    return click.option(
+        "--spreadsheet-safe",
+        is_flag=True,
+        help="CSV: put an apostrophe before text that begins with = + - @, tab or CR, so that no "
+        "spreadsheet runs it as a formula. Off by default, since it alters the text.",
+    )(function)
 
 
 def decimal_scale_option(function: F) -> F:

@@ -28,11 +28,37 @@ from cfbilling.cli.sync.months import months_told
 from cfbilling.events import AccountDone, AccountFailed, ChunkDone, Observer, StreamStarted
 from cfbilling.sync import Store, StoreFormat
 
-__all__ = ["StoredAccounts", "StoredCosts", "stored_costs_of"]
+__all__ = ["StoredAccounts", "StoredCosts", "Unfinished", "stored_costs_of"]
 
 _DAY = timedelta(days=1)
 _MOST_NAMED = 3
 _ANY_ID = "0" * 32
+
+
+class Unfinished:
+    """The months that were not over when they were fetched; all accounts together."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[int, list[str], datetime]] = {}
+
+    def add(self, unit: WorkUnit, fetched: datetime) -> None:
+        """Take note of one."""
+        count, named, first = self._found.get(_month(unit), (0, [], fetched))
+        if count < _MOST_NAMED:
+            named.append(unit.scope_id)
+        self._found[_month(unit)] = count + 1, named, min(first, fetched)
+
+    def lines(self) -> list[str]:
+        """Return what there is to tell of each."""
+        lines: list[str] = []
+        for month, (count, named, first) in sorted(self._found.items()):
+            more = f" and {count - len(named):,} more" if count > len(named) else ""
+            when = f"{first:%Y-%m-%d %H:%M} UTC"
+            lines.append(
+                f"{month} is incomplete: it was not over when it was fetched ({when}) for "
+                f"{', '.join(named)}{more}"
+            )
+        return lines
 
 
 @attrs.frozen
@@ -72,6 +98,7 @@ class StoredCosts:
         span: The same as a range.
         today: The present UTC day.
         source: The version of the API that the costs were taken from.
+        unfinished: What was found not to be whole, so far.
     """
 
     store: Store
@@ -82,6 +109,7 @@ class StoredCosts:
     today: date
     source: Source = "auto"
     has_chunks: bool = attrs.field(default=True, init=False)
+    unfinished: Unfinished = attrs.field(factory=Unfinished, init=False, eq=False, repr=False)
 
     @property
     def record_type(self) -> type[Record]:
@@ -94,7 +122,7 @@ class StoredCosts:
         observer: Observer,
     ) -> AsyncGenerator[Batch, None]:
         """Yield the records of each account in lists, or that some of them are missing."""
-        unfinished = _Unfinished()
+        unfinished = self.unfinished
         for account_id in self.accounts.ids:
             try:
                 units = [unit for unit in self._units(account_id) if unit.start <= self.today]
@@ -105,7 +133,8 @@ class StoredCosts:
             except BillingError as error:
                 observer(AccountFailed(account_id=account_id, error=error))
                 yield AccountFailure(account_id, error)
-        unfinished.tell()
+        for line in unfinished.lines():
+            print_error(line)
 
     def _units(self, account_id: str) -> Iterator[WorkUnit]:
         return plan([account_id], self.span.start, self.span.end, source=self.source)
@@ -114,7 +143,7 @@ class StoredCosts:
         self,
         account_id: str,
         units: Sequence[WorkUnit],
-        unfinished: _Unfinished,
+        unfinished: Unfinished,
         observer: Observer,
     ) -> AsyncGenerator[Sequence[Record], None]:
         observer(_started(account_id, self.span, len(units)))
@@ -143,28 +172,6 @@ class StoredCosts:
             return self.span.lower <= start < self.span.upper
         end: datetime | None = getattr(record, "charge_period_end", None)
         return end is None or self.span.lower < end <= self.span.upper
-
-
-class _Unfinished:
-    """The months that were not over when they were fetched; all accounts together."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, tuple[int, list[str], datetime]] = {}
-
-    def add(self, unit: WorkUnit, fetched: datetime) -> None:
-        count, named, first = self._found.get(_month(unit), (0, [], fetched))
-        if count < _MOST_NAMED:
-            named.append(unit.scope_id)
-        self._found[_month(unit)] = count + 1, named, min(first, fetched)
-
-    def tell(self) -> None:
-        for month, (count, named, first) in sorted(self._found.items()):
-            more = f" and {count - len(named):,} more" if count > len(named) else ""
-            when = f"{first:%Y-%m-%d %H:%M} UTC"
-            print_error(
-                f"{month} is incomplete: it was not over when it was fetched ({when}) for "
-                f"{', '.join(named)}{more}"
-            )
 
 
 def _month(unit: WorkUnit) -> str:

@@ -16,6 +16,7 @@ from cfbilling.cli.options import (
     connection_options,
     query_from,
     range_options,
+    spreadsheet_option,
     verbosity_from,
     verbosity_options,
 )
@@ -75,6 +76,7 @@ __all__ = ["report"]
 @click.option(
     "-o", "--output", metavar="FILE", shell_complete=files, help="Write the data to FILE."
 )
+@spreadsheet_option
 @click.option(
     "--html",
     metavar="FILE",
@@ -103,7 +105,17 @@ def report(account: tuple[str, ...], **given: Any) -> None:
             require_charts()
         for path in filter(None, (given["output"], given["html"], given["svg"])):
             require_writable(path)
-        same = ("by", "metric", "top", "compare", "partial", "output", "html", "svg")
+        same = (
+            "by",
+            "metric",
+            "top",
+            "compare",
+            "partial",
+            "spreadsheet_safe",
+            "output",
+            "html",
+            "svg",
+        )
         job = ReportJob(
             question=await _question(given, account),
             connection=connection,

@@ -18,7 +18,7 @@ from cfbilling import FocusRecord, Record
 from cfbilling.cli.formats.format import account_column, part_json
 from cfbilling.cli.plain_text import plain_number
 
-__all__ = ["CsvFormat"]
+__all__ = ["CsvFormat", "harmless"]
 
 _MOST_REMEMBERED = 20_000
 _FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
@@ -32,8 +32,13 @@ def _quoted(text: str) -> str:
     return text
 
 
+def harmless(text: str) -> str:
+    """Return a text as no spreadsheet runs it, with an apostrophe before a formula."""
+    return f"'{text}" if text.startswith(_FORMULA_BEGINS) else text
+
+
 def _harmless(text: str) -> str:
-    return _quoted(f"'{text}" if text.startswith(_FORMULA_BEGINS) else text)
+    return _quoted(harmless(text))
 
 
 class _Remembered(dict[Any, str]):

@@ -15,6 +15,7 @@ from cfbilling.cli.query import CostQuestion, Query, Question
 from cfbilling.cli.report.charges import charge_of
 from cfbilling.cli.report.dimensions import Dimension, metric_of, own_name
 from cfbilling.cli.report.totals import Totals
+from cfbilling.cli.stored_costs import StoredCosts
 from cfbilling.events import AccountDone, Event, Observer
 
 __all__ = ["Answer", "Incomplete", "add_up", "is_of_organization"]
@@ -28,17 +29,19 @@ class Incomplete:
         account_id: The account.
         error: Why.
         counted: The number of its records that are in the totals all the same.
+        what: What it is, if not an account.
     """
 
     account_id: str
     error: BillingError
     counted: int
+    what: str = "account"
 
     def __str__(self) -> str:
         if not self.counted:
-            return f"Incomplete: account {self.account_id} failed and is left out."
+            return f"Incomplete: {self.what} {self.account_id} failed and is left out."
         counted = f"of it only {self.counted:,} records are counted"
-        return f"Incomplete: account {self.account_id} failed; {counted}."
+        return f"Incomplete: {self.what} {self.account_id} failed; {counted}."
 
 
 @attrs.frozen
@@ -49,6 +52,7 @@ class Answer:
         totals: The sums, for each dimension that was asked for.
         incomplete: The accounts that failed.
         names: What the accounts are called, by their ids, as far as records say.
+        unfinished: What is told of months that a store has only the beginning of.
         days_before: The period before, if that is compared.
         incomplete_before: The accounts that failed in the period before.
         is_comparable: Whether the periods may be compared, or accounts that failed forbid it.
@@ -57,6 +61,7 @@ class Answer:
     totals: Sequence[Totals]
     incomplete: Sequence[Incomplete]
     names: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    unfinished: Sequence[str] = ()
     days_before: DateRange | None = None
     incomplete_before: Sequence[Incomplete] = ()
     is_comparable: bool = True
@@ -136,8 +141,10 @@ async def add_up(
         failure.account_id: parts.end(failure.account_id, is_counted=counts_partial)
         for failure in failures
     }
-    incomplete = [Incomplete(f.account_id, f.error, counted[f.account_id]) for f in failures]
-    return Answer(parts.whole(), incomplete, names)
+    what = "organization" if is_of_organization(question) else "account"
+    incomplete = [Incomplete(f.account_id, f.error, counted[f.account_id], what) for f in failures]
+    unfinished = question.unfinished.lines() if isinstance(question, StoredCosts) else ()
+    return Answer(parts.whole(), incomplete, names, unfinished)
 
 
 class _Parts:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import PurePath
 
 from cfbilling.cli.errors import CommandError
+from cfbilling.cli.formats.csv import harmless
 from cfbilling.cli.formats.format import part_json
 from cfbilling.cli.output import opened
 from cfbilling.cli.plain_text import plain_number
@@ -16,7 +17,7 @@ from cfbilling.cli.report.answer import Answer, Incomplete
 from cfbilling.cli.report.rows import Row
 from cfbilling.cli.report.totals import Totals
 
-__all__ = ["SHAPES", "shape_of", "write_data"]
+__all__ = ["SHAPES", "cell", "safe_cell", "shape_of", "write_data"]
 
 SHAPES = ("table", "csv", "ndjson", "json")
 _SUFFIXES = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json"}
@@ -46,6 +47,8 @@ async def write_data(
     answer: Answer,
     days: Mapping[str, str | None],
     top: int | None,
+    *,
+    cells: Callable[[object], object],
 ) -> None:
     """Write the lines, of each currency in turn; JSON has the totals too.
 
@@ -55,6 +58,7 @@ async def write_data(
         answer: The answer, of whose sums the first are written.
         days: What JSON tells of the days.
         top: The number of lines of each currency; None for all.
+        cells: Makes cells of CSV: `cell` or `safe_cell`.
 
     Raises:
         CommandError: If the file cannot be opened.
@@ -63,7 +67,7 @@ async def write_data(
     lines = _lines(answer, top)
     match shape:
         case "csv":
-            text = _csv(list(_line(answer.totals[0], None, Row(""))), lines)
+            text = _csv(list(_line(answer.totals[0], None, Row(""))), lines, cells)
         case "ndjson":
             text = "".join(f"{part_json(line)}\n" for line in lines)
         case _:
@@ -122,6 +126,7 @@ def _whole(
         "Breakdowns": breakdowns,
         "Incomplete": _incomplete(answer.incomplete),
         "IncompleteBefore": _incomplete(answer.incomplete_before),
+        "Unfinished": list(answer.unfinished),
     }
 
 
@@ -129,16 +134,21 @@ def _incomplete(accounts: Sequence[Incomplete]) -> list[dict[str, object]]:
     return [{"Account": a.account_id, "RecordsCounted": a.counted} for a in accounts]
 
 
-def _csv(header: Sequence[str], lines: Sequence[Mapping[str, object]]) -> str:
+def _csv(
+    header: Sequence[str],
+    lines: Sequence[Mapping[str, object]],
+    cells: Callable[[object], object],
+) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     for line in lines:
-        writer.writerow(map(_cell, line.values()))
+        writer.writerow(map(cells, line.values()))
     return text.getvalue()
 
 
-def _cell(value: object) -> object:
+def cell(value: object) -> object:
+    """Return a value as a cell of CSV."""
     match value:
         case None:
             return ""
@@ -149,3 +159,8 @@ def _cell(value: object) -> object:
         case dict():
             return part_json(value)
     return value
+
+
+def safe_cell(value: object) -> object:
+    """Return the same, as no spreadsheet runs it."""
+    return harmless(value) if isinstance(value, str) else cell(value)

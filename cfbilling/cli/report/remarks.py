@@ -25,6 +25,7 @@ def remarks(answer: Answer) -> Iterator[str]:
                 f"the list cost of these records is {cost}."
             )
     yield from map(str, answer.incomplete)
+    yield from answer.unfinished
     for account in answer.incomplete_before:
         yield f"In the period before: {account}"
     if not answer.is_comparable:

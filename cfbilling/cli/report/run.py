@@ -16,7 +16,7 @@ from cfbilling.cli.progress_bar import Verbosity, progress_shown
 from cfbilling.cli.query import Query
 from cfbilling.cli.report.answer import Answer, add_up
 from cfbilling.cli.report.comparison import question_before
-from cfbilling.cli.report.data import write_data
+from cfbilling.cli.report.data import cell, safe_cell, write_data
 from cfbilling.cli.report.dimensions import Dimension
 from cfbilling.cli.report.facts import report_of
 from cfbilling.cli.report.remarks import remarks
@@ -44,6 +44,7 @@ class ReportJob:
         compare: Whether to ask for the period before.
         partial: Whether what arrived of accounts that failed counts.
         shape: The format of standard output, or of *output*.
+        spreadsheet_safe: Whether CSV text that a spreadsheet would run gets an apostrophe.
         output: The file for data; None or ``-`` for standard output.
         html: The file for a page, if there is to be one.
         svg: The file for a picture, if there is to be one.
@@ -59,6 +60,7 @@ class ReportJob:
     compare: bool
     partial: bool
     shape: str
+    spreadsheet_safe: bool
     output: str | None
     html: str | None
     svg: str | None
@@ -118,7 +120,8 @@ async def _show(job: ReportJob, answer: Answer, asked: int, days: Mapping[str, s
     if job.shape == "table":
         _print(f"Cost by {job.by}, {answer.days(job.question)}", answer, top)
     else:
-        await write_data(job.shape, job.output, answer, days, job.top)
+        cells = safe_cell if job.spreadsheet_safe else cell
+        await write_data(job.shape, job.output, answer, days, job.top, cells=cells)
     if job.html or job.svg:
         from cfbilling.cli.report.files import write_files  # noqa: PLC0415 - needs the extra
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -162,6 +163,11 @@ def test_a_month_that_was_not_over_is_named(shell: Shell, tmp_path: Path) -> Non
         "cfbilling: 2025-01 is incomplete: it was not over when it was fetched "
         f"(2025-01-20 12:00 UTC) for {named}\n"
     )
+    # Whoever sees the report alone sees that, too.
+    store = ("--month", "2025-01", "--from-sync", str(tmp_path), "-q")
+    assert b"2025-01 is incomplete: " in _offline("report", *store).stdout
+    (line,) = json.loads(_offline("report", *store, "-f", "json").stdout)["Unfinished"]
+    assert line.startswith("2025-01 is incomplete: ")
 
 
 def test_many_incomplete_accounts_are_counted(tmp_path: Path) -> None:

@@ -163,3 +163,17 @@ def test_usage_without_costs_has_a_table(tmp_path: Path) -> None:
     assert "Used" in ran.stdout.decode()
     assert "no cost" in page.read_text()
     assert "<table" in page.read_text()
+
+
+def test_no_cell_is_run_by_a_spreadsheet() -> None:
+    """With the option, text that could be a formula gets an apostrophe, and numbers stay."""
+    with saying(
+        '"x_ProductFamilyName":"=1+1","BilledCost":-2.5,"BillingCurrency":"USD"'
+    ) as environment:
+        arguments = ("report", "a" * 32, "--month", "2025-01", "-q", "-f", "csv")
+        usual = run_here(*arguments, environment=environment)
+        safe = run_here(*arguments, "--spreadsheet-safe", environment=environment)
+    (row,) = csv.DictReader(io.StringIO(usual.stdout.decode()))
+    (other,) = csv.DictReader(io.StringIO(safe.stdout.decode()))
+    assert ("=1+1", "-2.5") == (row["Name"], row["BilledCost"])
+    assert ("'=1+1", "-2.5") == (other["Name"], other["BilledCost"])
