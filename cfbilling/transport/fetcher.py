@@ -92,6 +92,8 @@ class Fetcher:
         self._quota_reserve = quota_reserve
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._lanes: dict[Credentials, _Lane] = {}
+        # One for all: a method is a new object each time it is asked for.
+        self._on_pause = self._tell_pause
 
     async def close(self) -> None:
         """Let go of all that was received and not taken."""
@@ -117,7 +119,7 @@ class Fetcher:
             }
             limiter = RateLimiter(
                 self._clock,
-                self._tell_pause,
+                self._on_pause,
                 self._assumed_quota,
                 self._policy,
                 self._quota_reserve,

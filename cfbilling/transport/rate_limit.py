@@ -70,7 +70,8 @@ class RateLimiter:
         self._last_wait = _ANSWER
         self._probing = False
         self._probe: Permit | None = None
-        self._line = WaitingLine()
+        # Most never have one, and there may be ten thousand credentials.
+        self._line: WaitingLine | None = None
         self._coming = 0
         self.watchers = self._pauses.watchers
 
@@ -143,13 +144,14 @@ class RateLimiter:
         Raises:
             RateLimited: If the wait for the leave would be longer than that, at once.
         """
-        if not self._line and not slots.locked() and (permit := self.enter()) is not None:
+        line = self._line
+        if not line and not slots.locked() and (permit := self.enter()) is not None:
             # It is free, so this does not wait.
             await slots.acquire()
             return permit
-        again = False
+        again, line = False, self._waiting_line()
         while True:
-            place = self._line.join(budget, again=again)
+            place = line.join(budget, again=again)
             try:
                 while not (self._may_come(place) and self.is_open):
                     # Nothing more than this: tens of thousands may wait here.
@@ -159,21 +161,26 @@ class RateLimiter:
                         self._look(place)
                         await place.called()
             finally:
-                self._line.leave(place)
+                line.leave(place)
             self._coming += 1
             try:
                 await slots.acquire()
             finally:
                 self._coming -= 1
-                self._line.call_first(_MOST_COMING - self._coming)
+                line.call_first(_MOST_COMING - self._coming)
             if (permit := self.enter()) is not None:
                 return permit
             again = True
             slots.release()
 
+    def _waiting_line(self) -> WaitingLine:
+        if self._line is None:
+            self._line = WaitingLine()
+        return self._line
+
     def _may_come(self, place: Place) -> bool:
         # To let one come after the other would cost a turn of the loop for each.
-        return self._coming < _MOST_COMING and self._line.is_first(place)
+        return self._coming < _MOST_COMING and self._waiting_line().is_first(place)
 
     async def opened(self, budget: Budget) -> None:
         """Wait until a request may be sent; somebody else may still be faster.
@@ -185,15 +192,16 @@ class RateLimiter:
             RateLimited: If the wait would be longer than that, at once.
         """
         if not self.is_open:
-            place = self._line.join(budget, again=False)
+            line = self._waiting_line()
+            place = line.join(budget, again=False)
             try:
-                while not self._line.is_first(place):
+                while not line.is_first(place):
                     self._look(place)
                     await place.called()
                 while not self.is_open:
                     await self._watch(place)
             finally:
-                self._line.leave(place)
+                line.leave(place)
         self._pauses.end()
 
     def _look(self, place: Place) -> float:
@@ -202,13 +210,14 @@ class RateLimiter:
         Raises:
             RateLimited: If they are more than the place's holder may wait.
         """
-        left, seconds = self._line.left(place), 0.0
+        line = self._waiting_line()
+        left, seconds = line.left(place), 0.0
         if not self.is_open:
             seconds = self.closed_for
             wait = seconds or (self._guess() if left < _LEAST_WAIT else 0.0)
             if wait > left:
                 raise RateLimited("the quota is used up for too long", retry_after=wait)
-        self._line.stay(place)
+        line.stay(place)
         return seconds
 
     def _guess(self) -> float:
@@ -222,7 +231,7 @@ class RateLimiter:
 
     async def _watch(self, place: Place) -> None:
         """Wait, first in the line, until something may have changed."""
-        line, seconds = self._line, self._look(place)
+        line, seconds = self._waiting_line(), self._look(place)
         line.dismiss(seconds or _LEAST_WAIT)
         began, least = self._clock.monotonic(), 0.0
         try:
@@ -282,7 +291,8 @@ class RateLimiter:
             if signal is not None and is_refusal:
                 self._lock_out(signal, now, is_current=is_current)
         finally:
-            self._line.call_first()
+            if self._line is not None:
+                self._line.call_first()
 
     def _learn(self, permit: Permit, signal: QuotaSignal | None, now: float) -> None:
         told = () if signal is None else signal.quotas
@@ -326,7 +336,7 @@ class RateLimiter:
             if signal.wait and now < self._locked_until:
                 until = now + min(signal.wait, longest)
                 self._locked_until = max(self._locked_until, until)
-                self._line.call_all()
+                self._waiting_line().call_all()
             return
         for limit in self._limits.values():
             limit.refused(self._unanswered, now)
@@ -338,7 +348,7 @@ class RateLimiter:
         self._last_wait = min(wait, longest)
         self._locked_until = now + self._last_wait
         # Who cannot wait so long is to know at once.
-        self._line.call_all()
+        self._waiting_line().call_all()
         self._pauses.begin(now, self._last_wait)
 
     def _pass_time(self) -> float:

@@ -276,7 +276,10 @@ async def test_a_wait_for_somebody_else_s_answer_is_within_the_budget() -> None:
         assert {RateLimited} == {type(call.exception()) for call in done}
         held.set()
         assert len(await asyncio.gather(*under_way)) == 5
-        assert client._opened().fetcher.limiter(ApiToken(sandbox.api_token))._line.waited >= 0.05
+        assert (
+            client._opened().fetcher.limiter(ApiToken(sandbox.api_token))._waiting_line().waited
+            >= 0.05
+        )
 
 
 async def test_a_thousand_that_are_cancelled_leave_no_one_behind() -> None:
@@ -301,7 +304,7 @@ async def test_a_thousand_that_are_cancelled_leave_no_one_behind() -> None:
         await time.run(cancel_most())
         assert all(not call.cancelled() and call.result().id for call in calls[-20:])
         limiter = client._opened().fetcher.limiter(ApiToken(sandbox.api_token))
-        assert (0, 0, 0) == (len(limiter._line), limiter._coming, limiter._unanswered)
+        assert (0, 0, 0) == (len(limiter._line or ()), limiter._coming, limiter._unanswered)
         assert sandbox.statuses[429] <= 8
 
 

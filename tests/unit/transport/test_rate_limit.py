@@ -507,7 +507,7 @@ async def test_who_may_not_wait_is_told_at_once_when_a_lock_out_begins(waits: Wa
     slots.release()
     ended = await asyncio.gather(*calls, return_exceptions=True)
     assert {RateLimited} == set(map(type, ended))
-    assert (0, 0) == (limiter._coming, len(limiter._line))
+    assert (0, 0) == (limiter._coming, len(limiter._line or ()))
     assert slots._value == 2
 
 
@@ -526,7 +526,7 @@ async def test_who_is_cancelled_in_the_line_holds_nobody_up(waits: Waits, victim
     ended = await asyncio.gather(*calls, return_exceptions=True)
     got = sum(isinstance(one, Permit) for one in ended)
     assert got >= 11
-    assert (0, 0, got) == (limiter._coming, len(limiter._line), limiter._unanswered)
+    assert (0, 0, got) == (limiter._coming, len(limiter._line or ()), limiter._unanswered)
 
 
 async def test_the_reserve_of_others_is_never_used(waits: Waits) -> None:
