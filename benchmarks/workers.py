@@ -7,6 +7,7 @@ import importlib.util
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import get_args
 
@@ -21,14 +22,17 @@ __all__ = ["workers"]
 _APART = 5.0
 """Seconds between the beginnings of jobs, so that the processors are busy with one at a time."""
 _TOLD = ("window", "bucket")
+_RECIPES_RESERVE = 12
 
 
 def _job(kind: QuotaKind, lockout: Lockout, *, quick: bool) -> QueueJob:
     if quick:
-        return QueueJob(kind, lockout, requests=24, seconds=5, units=48, kills=False)
-    # Where nothing is told, the share of the two others is left to them.
-    reserve = None if kind in _TOLD else 64
-    return QueueJob(kind, lockout, requests=96, seconds=40, units=228, reserve=reserve)
+        return QueueJob(kind, lockout, requests=24, seconds=5, units=30, kills=False)
+    job = QueueJob(kind, lockout, requests=96, seconds=40, units=228)
+    if kind in _TOLD:
+        return replace(job, unused=_RECIPES_RESERVE)
+    # Where nothing is told, each leaves the two others their share.
+    return replace(job, reserve=2 * job.requests // 3)
 
 
 async def _run(jobs: list[QueueJob]) -> list[QueueOutcome]:

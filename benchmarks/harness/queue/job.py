@@ -37,6 +37,7 @@ class QueueJob:
         units: How many units, of one request each.
         reserve: Requests of each window that each worker leaves to others; ``None`` for the
             recipe's number.
+        unused: Requests of each window that are left by all of them.
         kills: Whether one worker is killed in the midst of a write, and one during a pause.
     """
 
@@ -46,14 +47,16 @@ class QueueJob:
     seconds: int
     units: int
     reserve: int | None = None
+    unused: int = 0
     kills: bool = True
 
     @property
     def least(self) -> float:
-        """The seconds that it takes at least: the quota's alone, used to the last request."""
+        """The seconds that it takes at least: those that the quota takes, and no others."""
+        usable = self.requests - self.unused
         if self.kind == "bucket":
-            return max(0.0, (self.units - self.requests) * self.seconds / self.requests)
-        return (ceil(self.units / self.requests) - 1) * float(self.seconds)
+            return max(0.0, (self.units - usable) * self.seconds / self.requests)
+        return (ceil(self.units / usable) - 1) * float(self.seconds)
 
 
 def account_settings(units: int) -> dict[str, Any]:

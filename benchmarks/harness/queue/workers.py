@@ -21,7 +21,7 @@ __all__ = ["Workers", "working"]
 
 _WORKERS = 3
 _WRITER, _WAITER = 0, 1
-_DEADLY_WRITE = 5
+_DEADLY_WRITE = 3
 
 
 class Workers:
@@ -74,8 +74,7 @@ class Workers:
             process = self._running[number]
             assert process.stdout is not None
             async for line in process.stdout:
-                # Not before the other, which is in the midst of its work.
-                if deadly and self.killed and line == PAUSED:
+                if deadly and line == PAUSED:
                     process.kill()
             await process.wait()
             self.killed, deadly = self.killed + 1, False
