@@ -25,7 +25,7 @@ class QuotaLimit:
 
     Args:
         assumed: The quota of a window and its length, until they are told.
-        kept: Requests of each window that are never used.
+        kept: Requests of each window that are left to others.
         now: The present moment, in seconds of a monotonic clock.
     """
 
@@ -59,7 +59,7 @@ class QuotaLimit:
 
     @property
     def kept(self) -> int:
-        """Requests of each window that are never used: all but one at most."""
+        """Requests of each window that are left to others: all but one at most."""
         return min(self._kept, self.policy.requests - 1)
 
     def spare(self, now: float, unanswered: int) -> int:

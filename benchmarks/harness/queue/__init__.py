@@ -1,1 +1,1 @@
-"""The README's recipe for a queue, with workers that are killed: a job, its processes, and what came of it."""
+"""A job on a queue, done by the README's recipe, whose workers are killed; and what came of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
@@ -15,7 +15,16 @@ from cfbilling.sandbox import Sandbox
 from cfbilling.sandbox.rules.rate_limits import Lockout, QuotaKind
 from cfbilling.sync import Store, sync
 
-__all__ = ["CLOCK", "TODAY", "QueueJob", "account_settings", "stored", "stored_alone", "units_of"]
+__all__ = [
+    "CLOCK",
+    "TODAY",
+    "QueueJob",
+    "account_settings",
+    "count_stored",
+    "stored",
+    "stored_alone",
+    "units_of",
+]
 
 _NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TODAY = _NOW.date()
@@ -71,8 +80,16 @@ def units_of(accounts: Sequence[str], count: int) -> list[WorkUnit]:
 
 def stored(folder: Path) -> dict[str, bytes]:
     """Return the objects of a store, by key; what somebody did not finish is none."""
-    files = folder.rglob("data.*")
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in _objects(folder)}
+
+
+def count_stored(folder: Path) -> int:
+    """Return how many objects a store has."""
+    return sum(1 for _ in _objects(folder))
+
+
+def _objects(folder: Path) -> Iterator[Path]:
+    return iter(folder.rglob("data.*"))
 
 
 async def stored_alone(units: int) -> dict[str, bytes]:

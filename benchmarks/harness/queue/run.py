@@ -9,8 +9,9 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
-from benchmarks.harness.queue.job import QueueJob, stored, units_of
+from benchmarks.harness.queue.job import QueueJob, count_stored, stored, units_of
 from benchmarks.harness.queue.service import Told, service
 from benchmarks.harness.queue.workers import working
 from benchmarks.harness.recipes import recipe
@@ -44,9 +45,7 @@ async def _at_once() -> None:
     pass
 
 
-async def run_queue(
-    job: QueueJob, turn: Callable[[], Awaitable[None]] = _at_once
-) -> QueueOutcome:
+async def run_queue(job: QueueJob, turn: Callable[[], Awaitable[None]] = _at_once) -> QueueOutcome:
     """Have three workers do a job by the README's recipe for SAQ, to its end.
 
     Args:
@@ -68,8 +67,8 @@ async def run_queue(
 
 async def _done(job: QueueJob, units: Sequence[WorkUnit], url: str, folder: Path) -> float:
     """Queue the units, wait until nothing is queued, and return the seconds of the last write."""
-    os.environ["REDIS_URL"] = url
-    jobs = recipe("SAQ")
+    with patch.dict(os.environ, REDIS_URL=url):
+        jobs = recipe("SAQ")
     began, wall = time.perf_counter(), 0.0
     await asyncio.gather(*map(jobs.enqueue, units))
     ends = began + 2 * job.least + _PATIENCE
@@ -77,7 +76,7 @@ async def _done(job: QueueJob, units: Sequence[WorkUnit], url: str, folder: Path
         # What is being delivered anew is counted nowhere, so the queue alone does not tell.
         while time.perf_counter() < ends and (not wall or await jobs.queue.count("incomplete")):
             await asyncio.sleep(_LOOK)
-            if not wall and sum(1 for _ in folder.rglob("data.*")) == len(units):
+            if not wall and count_stored(folder) == len(units):
                 wall = time.perf_counter() - began
     finally:
         await jobs.queue.disconnect()

@@ -1,4 +1,4 @@
-"""A process that does nothing but work by the README's recipe for SAQ, as ``saq jobs.settings`` does.
+"""A process that does nothing but work by the README's recipe, as ``saq jobs.settings`` does.
 
 Takes a `Worker` as JSON by its argument.
 """
@@ -75,7 +75,7 @@ def _die_in_write(number: int) -> None:
             made.file = _Deadly(made.file.detach())
         return made
 
-    Folder.part = part  # type: ignore[method-assign]  # in a process that ends by it
+    Folder.part = part  # type: ignore[method-assign,assignment]  # in a process that ends by it
 
 
 def _client(worker: Worker, **settings: Any) -> BillingClient:

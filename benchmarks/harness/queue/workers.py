@@ -10,7 +10,6 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
-from pathlib import Path
 
 from benchmarks.harness.queue.job import QueueJob
 from benchmarks.harness.queue.service import Whereabouts
@@ -58,16 +57,16 @@ class Workers:
 
     async def _begin(self, number: int, deadly_write: int = 0) -> None:
         told = replace(self._worker, deadly_write=deadly_write)
-        with Path(told.folder, f"worker-{number}.log").open("ab") as log:
-            self._running[number] = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "benchmarks.harness.queue.worker"),
-                json.dumps(asdict(told)),
-                cwd=ROOT,
-                env=self._environ,
-                stdin=DEVNULL,
-                stdout=PIPE,
-                stderr=log,
-            )
+        self._running[number] = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "benchmarks.harness.queue.worker"),
+            json.dumps(asdict(told)),
+            cwd=ROOT,
+            env=self._environ,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            # Of pauses and refusals the figures tell.
+            stderr=DEVNULL,
+        )
 
     async def _supervise(self, number: int, *, deadly: bool) -> None:
         while True:
