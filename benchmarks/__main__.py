@@ -22,6 +22,7 @@ from benchmarks.memory import memory
 from benchmarks.quota import quota
 from benchmarks.stall import stall
 from benchmarks.tiny import tiny
+from benchmarks.workers import workers
 
 # In the order they run in. A new benchmark is a file and a line here.
 BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
@@ -37,6 +38,7 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
         "arrow": arrow,
         "export": export,
         "engines": engines,
+        "workers": workers,
     }
 )
 

@@ -5,7 +5,7 @@ What is kept back for others costs nothing here but a moment once, so it is kept
 
 from __future__ import annotations
 
-from math import floor
+from math import ceil, floor
 
 from cfbilling.protocol.headers import Quota, QuotaPolicy
 from cfbilling.transport.quota_window import longest_pause
@@ -15,6 +15,8 @@ __all__ = ["QuotaBucket"]
 # Sums of binary floats are not exact, and a request is not to wait for their last bit.
 _ROUNDING = 1e-6
 _QUIET = 0.125
+# A request is under way for about so long.
+_UNDER_WAY = 1.0
 
 
 class QuotaBucket:
@@ -92,7 +94,10 @@ class QuotaBucket:
         level = self.level(now) - 1
         self.policy = quota.policy or self.policy
         if level >= quota.remaining + 1:
-            self._keep_back(max(self.reserve, floor(level) - quota.remaining), now)
+            # What others used while we waited is theirs over all that time, not in one request's.
+            share = _UNDER_WAY / max(_UNDER_WAY, now - self._seen)
+            others = ceil((floor(level) - quota.remaining) * share)
+            self._keep_back(max(self.reserve, others), now)
             level = quota.remaining
         elif is_fresh and level < quota.remaining:
             level = quota.remaining

@@ -11,17 +11,21 @@ from cfbilling.transport.quota_window import QuotaWindow
 __all__ = ["QuotaLimit"]
 
 _PROVEN = ("window", "bucket")
+# In so many seconds a window comes nearer to its end than all roundings, and a bucket does not.
+_ASK_AFTER = 5.0
 
 
 class QuotaLimit:
     """What is left of one limit.
 
     As long as no reading is proven, no more is sent than our own count allows as well: where a
-    header tells something else than the limit, that alone keeps us from being locked out.
+    header tells something else than the limit, that alone keeps us from being locked out. And who
+    comes when only what is kept for others is left would wait a window's time without knowing
+    whether it is one: so from time to time one of those requests, of the first half, asks that.
 
     Args:
         assumed: The quota of a window and its length, until they are told.
-        kept: Requests of each window that are never used.
+        kept: Requests of each window that are left to others.
         now: The present moment, in seconds of a monotonic clock.
     """
 
@@ -32,6 +36,7 @@ class QuotaLimit:
         "_kept",
         "_own",
         "_refused",
+        "_told",
         "_window",
         "policy",
     )
@@ -45,6 +50,7 @@ class QuotaLimit:
         self._own = OwnCount(assumed)
         self._is_proven = False
         self._refused = 0
+        self._told = now
 
     @property
     def reading(self) -> QuotaReading | None:
@@ -53,7 +59,7 @@ class QuotaLimit:
 
     @property
     def kept(self) -> int:
-        """Requests of each window that are never used: all but one at most."""
+        """Requests of each window that are left to others: all but one at most."""
         return min(self._kept, self.policy.requests - 1)
 
     def spare(self, now: float, unanswered: int) -> int:
@@ -69,7 +75,15 @@ class QuotaLimit:
             spare = min(spare, self._window.spare(unanswered, kept))
         if self._bucket is not None:
             spare = min(spare, self._bucket.spare(now, unanswered, kept))
+        if not spare and kept and not unanswered and now >= self._told + _ASK_AFTER:
+            return 1 if self._is_open_question(now) else 0
         return spare
+
+    def _is_open_question(self, now: float) -> bool:
+        """Whether a request of those that are kept may be sent to learn the reading."""
+        if self._is_proven or self._window is None or self._bucket is None:
+            return False
+        return self.standing(now)[0] > self.kept // 2
 
     def closed_for(self, now: float, unanswered: int) -> float:
         """Return the seconds until something may be sent, if that is a matter of time; else 0."""
@@ -80,6 +94,9 @@ class QuotaLimit:
             seconds = max(seconds, self._bucket.closed_for(now, unanswered, kept))
         if not self._is_proven:
             seconds = max(seconds, self._own.closed_for(now, kept))
+        if kept and seconds > _ASK_AFTER and self._is_open_question(now):
+            left = self._told + _ASK_AFTER - now
+            return left if left > 0 else _ASK_AFTER
         return seconds
 
     def reopens_in(self, now: float, unanswered: int) -> float:
@@ -137,6 +154,7 @@ class QuotaLimit:
     def learn(self, quota: Quota, answered: Answered, *, is_refusal: bool) -> None:
         """Take over what an answer tells, as far as it is to be believed."""
         now, judge = answered.now, self._judge
+        self._told = now
         if quota.policy is not None and quota.policy is not self.policy:
             self.policy = quota.policy
             self._own.keep_to(self.policy)

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import shutil
-import socket
-import subprocess
-import sys
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+from benchmarks.harness.recipes import recipe, recipes
+from benchmarks.harness.redis import REDIS_SERVER, redis_server
 from cfbilling import ApiToken, BillingClient, RateLimited, RetryPolicy, WorkUnit, plan
 from cfbilling.sandbox import Fault, Sandbox
 from cfbilling.sync import Store
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-RECIPES = dict(
-    re.findall(r"<summary>([^<]+)</summary>\n\n```py\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-)
 _SOON = 30
 WHY = "what the README's recipes need is in the extra `recipes`"
 # What these packages warn about is theirs to mend.
@@ -33,16 +26,6 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning",
     "ignore::pytest.PytestUnraisableExceptionWarning",
 )
-
-
-def recipe(name: str) -> Any:
-    """Run a recipe as a module in the present folder, and return what it defines."""
-    (code,) = (code for title, code in RECIPES.items() if title.startswith(name))
-    module = ModuleType(f"jobs_of_{name.lower()}")
-    # Some of them look themselves up there.
-    sys.modules[module.__name__] = module
-    exec(compile(code, f"<{name}>", "exec", dont_inherit=True), vars(module))  # noqa: S102 - our README
-    return module
 
 
 @asynccontextmanager
@@ -70,17 +53,10 @@ async def whole(sandbox: Sandbox, units: list[WorkUnit]) -> bool:
 @pytest.fixture
 def redis_url() -> Iterator[str]:
     """A Redis of one's own, where one is installed."""
-    if (program := shutil.which("redis-server")) is None:
-        pytest.skip("there is no redis-server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        assert any("Ready to accept" in line for line in server.stdout)
-        yield f"redis://127.0.0.1:{port}"
-        server.terminate()
+    if shutil.which(REDIS_SERVER) is None:
+        pytest.skip(f"there is no {REDIS_SERVER}")
+    with redis_server() as url:
+        yield url
 
 
 async def test_procrastinate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +109,7 @@ async def test_saq(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_url: s
         sandbox.faults.add(Fault(status=429, retry_after=1, times=1))
         for unit in [*units, *units]:
             await jobs.enqueue(unit)
-        worker = saq.Worker(**jobs.settings, concurrency=2)
+        worker = saq.Worker(**jobs.settings)
         working = asyncio.ensure_future(worker.start())
         async with asyncio.timeout(_SOON):
             while not all([await fetched(unit) for unit in units]):  # noqa: ASYNC110 - nobody tells
@@ -192,7 +168,7 @@ async def test_apscheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_every_recipe_has_a_test() -> None:
     """No recipe of the README is without a test here."""
     tested = {"taskiq", "procrastinate", "Temporal", "SAQ", "APScheduler, or plain cron"}
-    assert tested == set(RECIPES)
+    assert tested == set(recipes())
 
 
 async def fetched(unit: WorkUnit) -> bool:

@@ -46,6 +46,14 @@ def test_others_are_noticed_and_forgotten() -> None:
     assert bucket.reserve == 0
 
 
+def test_what_others_used_in_a_long_wait_is_not_what_they_use_at_once() -> None:
+    """Of forty requests in forty seconds, one is kept back; of forty at once, half the bucket."""
+    waited, at_once = QuotaBucket(POLICY, 40, 0.0), QuotaBucket(POLICY, 60, 0.0)
+    waited.learn(told(19), 40.0, is_fresh=True)
+    at_once.learn(told(19), 0.0, is_fresh=True)
+    assert (1, 30) == (waited.reserve, at_once.reserve)
+
+
 @pytest.mark.parametrize(("is_fresh", "level"), [(True, 30.0), (False, 19.0)])
 def test_more_than_we_thought_is_believed_when_nothing_overtook_it(
     level: float, *, is_fresh: bool
