@@ -23,13 +23,13 @@ _MIB = 1024 * 1024
 
 async def _measured(work: Work, requests: int, rounds: int) -> dict[str, Cost]:
     """Time both ways to make so many requests; each chunk of the one account is one day."""
-    days = work.over(requests)
+    days, ids = work.over(requests), list(work.account_ids(requests))
     async with BillingClient(
         ApiToken(work.api_token), base_url=work.base_url, concurrency=_IN_FLIGHT, chunk_days=1
     ) as client:
 
         async def many() -> None:
-            ids, count = work.account_ids(requests), 0
+            count = 0
             async for _, records in client.fan_out(ids, work.start, work.end).batches():
                 count += len(records)
             assert count == requests, count
