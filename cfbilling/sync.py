@@ -73,8 +73,8 @@ async def _synced(
 ) -> SyncResult:
     """Replace a unit's object.
 
-    *began* is before the client decided on which days to ask for: were it later, an object
-    without its last days could be taken for settled.
+    *began* is when the client decided on which days to ask for: were it later, an object without
+    its last days could be taken for settled.
     """
     objects = store.objects
     before = await objects.facts(unit)
@@ -176,9 +176,11 @@ async def sync(
         raise ConfigurationError("on_error must be 'defer' or 'report'")
     margin = checked_restate(restate)
     await store.check()
-    now = client.clock.now().astimezone(UTC)
 
     async def work(unit: WorkUnit, stream: RecordStream[ChargeRecord]) -> SyncResult | None:
+        # For each unit anew, since they may come for weeks; nothing was awaited since the client
+        # decided on its days.
+        now = client.clock.now().astimezone(UTC)
         is_due = await _is_due(unit, store, now, margin)
         return await _synced(unit, stream, store, now) if is_due else None
 

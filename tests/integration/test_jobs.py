@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -86,6 +86,39 @@ async def test_many_units_are_a_fan_out(is_async: bool) -> None:  # noqa: FBT001
                 pass
         copied = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - our own bytes
         assert {f.account_id for f in copied.failures} == set(refused)
+
+
+async def test_units_that_come_later_are_of_a_later_day() -> None:
+    """A queue that lasts for weeks is asked for the days until each unit is taken."""
+    now = [NOON]
+    async with Sandbox(accounts=1, today=date(2026, 4, 20)) as sandbox:
+        client = BillingClient(
+            ApiToken(sandbox.api_token),
+            base_url=sandbox.base_url,
+            clock=Clock(now=lambda: now[0]),
+            concurrency=1,
+        )
+        (account,) = sandbox.account_ids
+        units = list(plan([account], "2026-03-01", "2026-05-01", endpoint="usage"))
+
+        async def queue() -> Any:
+            yield units[0]
+            now[0] += timedelta(days=31)
+            for unit in units:
+                yield unit
+
+        async def count(_: WorkUnit, stream: Any) -> int:
+            return len(await stream.collect())
+
+        async with client:
+            found = [number async for _, number in client.process(queue(), count)]
+        ends = [date(2026, 3, 11), date(2026, 4, 1), date(2026, 4, 11)]
+        starts = [units[0].start, units[0].start, units[1].start]
+        expected = [
+            len(list(sandbox.expected_usage(account, start, end)))
+            for start, end in zip(starts, ends, strict=True)
+        ]
+        assert expected == found
 
 
 async def test_a_unit_names_its_credential() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -70,6 +71,27 @@ async def test_what_is_settled_is_skipped(tmp_path: Path, form: StoreFormat) -> 
         # Fetched once more after that, February and March are settled.
         await sync(client, units[2:4], store)
         assert units[4:] == [unit async for unit in due(client, units, store)]
+
+
+async def test_a_sync_that_lasts_goes_by_the_day_of_each_unit(tmp_path: Path) -> None:
+    """Units may come for weeks: a month to come is skipped until it has begun, not for good."""
+    store, days = Store(tmp_path), Days()
+    async with (
+        Sandbox(accounts=1, today=date(2026, 4, 10)) as sandbox,
+        client_of(sandbox, days, concurrency=1) as client,
+    ):
+        (unit,) = plan(sandbox.account_ids, "2026-04-01", "2026-05-01")
+
+        async def queue() -> AsyncIterator[WorkUnit]:
+            yield unit
+            days.now += timedelta(days=31)
+            yield unit
+
+        report = await sync(client, queue(), store)
+        assert (1, 1) == (report.fetched, report.skipped)
+        assert report.records
+        assert days.now == await store.fetched(unit)
+        assert await same(client, unit, store)
 
 
 async def test_a_restatement_is_told(tmp_path: Path) -> None:
@@ -307,7 +329,7 @@ async def test_a_day_that_ends_meanwhile_is_fetched_again(tmp_path: Path) -> Non
         client_of(sandbox, days, concurrency=1) as client,
     ):
         units = list(plan(sandbox.account_ids, "2026-02-01", "2026-04-01", endpoint="usage"))
-        await sync(client, units, store, restate=timedelta(0))
+        await sync(client, reversed(units), store, restate=timedelta(0))
         left = [unit async for unit in due(client, units, store, restate=timedelta(0))]
         assert [units[1]] == left
         await sync(client, units, store, restate=timedelta(0))
