@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -119,6 +120,22 @@ async def test_units_that_come_later_are_of_a_later_day() -> None:
             for start, end in zip(starts, ends, strict=True)
         ]
         assert expected == found
+
+
+async def test_work_that_is_cancelled_by_itself_ends_all() -> None:
+    """A unit whose work waits for something that was cancelled is not left out in silence."""
+    async with Sandbox(accounts=3, today=TODAY) as sandbox, client_of(sandbox) as client:
+        units = list(plan(sandbox.account_ids, "2026-02-01", "2026-02-02", endpoint="usage"))
+
+        async def work(unit: WorkUnit, stream: Any) -> int:
+            if unit is units[1]:
+                other = asyncio.ensure_future(asyncio.Event().wait())
+                other.cancel()
+                await other
+            return len(await stream.collect())
+
+        with pytest.raises(RuntimeError, match="cancelled"):
+            _ = [item async for item in client.process(units, work)]
 
 
 async def test_a_unit_names_its_credential() -> None:
