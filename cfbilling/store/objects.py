@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from asyncio import AbstractEventLoop, get_running_loop
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import closing
 from functools import partial
 from typing import BinaryIO, cast
+from weakref import WeakKeyDictionary
 
 import attrs
 
@@ -50,7 +52,8 @@ class Objects:
     def __init__(self, place: Place, shape: ObjectFormat) -> None:
         self._place = place
         self._shape = shape
-        self._turns = Turns()
+        # A store may be used by several event loops, one after the other or in threads.
+        self._turns: WeakKeyDictionary[AbstractEventLoop, Turns] = WeakKeyDictionary()
         self._threads = Threads()
 
     @property
@@ -133,8 +136,9 @@ class Objects:
     async def _add(
         self, writer: ObjectWriter, content: Content, batch: list[ChargeRecord], key: str
     ) -> None:
+        turns = self._turns.setdefault(get_running_loop(), Turns())
         for begin in range(0, len(batch), _PIECE):
-            await self._turns.take()
+            await turns.take()
             piece = batch[begin : begin + _PIECE]
             writer.add(piece, content.add(piece))
             if writer.is_full:

@@ -224,3 +224,26 @@ async def test_a_long_unit_is_written_as_it_comes(shape: NdjsonObjects | Parquet
     await objects.write(UNIT, one_by_one(), FACTS)
     assert seen[0] < seen[20] < seen[-1]
     assert some == [record async for batch in objects.read(UNIT) for record in batch]
+
+
+def test_another_event_loop_does_not_wait_for_the_first() -> None:
+    """A loop that stands still in the middle of writing keeps no other one from writing."""
+    objects = Objects(MemoryPlace(), NdjsonObjects())
+    first = asyncio.new_event_loop()
+
+    async def batches(*, stands_still: bool) -> AsyncIterator[list[ChargeRecord]]:
+        yield records(1)
+        if stands_still:
+            first.stop()
+            await asyncio.sleep(0)
+
+    async def write(*, stands_still: bool) -> int:
+        written = objects.write(UNIT, batches(stands_still=stands_still), FACTS)
+        return (await asyncio.wait_for(written, 10)).facts.records
+
+    task = first.create_task(write(stands_still=True))
+    first.run_forever()
+    assert not task.done()
+    assert 1 == asyncio.run(write(stands_still=False))
+    assert 1 == first.run_until_complete(task)
+    first.close()
