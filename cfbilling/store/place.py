@@ -10,7 +10,7 @@ from typing import BinaryIO, Protocol
 
 from cfbilling.errors import StoreError, printable
 
-__all__ = ["PART", "Part", "Place", "mapped", "without_user"]
+__all__ = ["PART", "Part", "Place", "has_password", "mapped", "without_secrets"]
 
 PART = ".cfbilling-part"
 """How the name of an unfinished file ends; it begins with a dot, so that no reader takes it."""
@@ -96,9 +96,15 @@ def mapped(what: str) -> Iterator[None]:
         raise StoreError(f"cannot {what}: {_told(error)}", transient=True) from error
 
 
-def without_user(text: str) -> str:
-    """Return a text without the user names and passwords of the URLs in it."""
-    return re.sub(r"://[^/@\s]*@", "://...@", text)
+def without_secrets(text: str) -> str:
+    """Return a text without what may be secret of the URLs in it: users, passwords, queries."""
+    # A password may have an @ of its own; a query can hold a signature.
+    return re.sub(r"\?\S+", "?...", re.sub(r"://[^/\s]*@", "://...@", text))
+
+
+def has_password(url: str) -> bool:
+    """Return whether a password stands before the host of a URL, or of one in its chain."""
+    return re.search(r"://[^/\s]*:[^/\s]*@", url) is not None
 
 
 def _told(error: Exception) -> str:
@@ -107,5 +113,4 @@ def _told(error: Exception) -> str:
 
 
 def _plain(text: str) -> str:
-    # A query can hold a signature.
-    return printable(re.sub(r"\?\S+", "?...", without_user(text))[:_MOST_TOLD])
+    return printable(without_secrets(text)[:_MOST_TOLD])
