@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import re
 from collections.abc import AsyncGenerator, Callable, Iterable
@@ -32,6 +33,12 @@ kept is up to who reads it: DuckDB and Polars make doubles of them."""
 
 
 _MOST_DIGITS = 38
+
+_TURN = 64
+"""How many units are looked at in one turn of the event loop: some are only made then."""
+_MANY = 4096
+"""How many objects are."""
+
 _LOST_SLASH = re.compile(r"[A-Za-z][\w+.:-]+:/(?!/)")
 
 
@@ -135,8 +142,7 @@ class Store:
         Raises:
             StoreError: If the store cannot be listed.
         """
-        found = await self.objects.partitions(unit)
-        return sorted(found.values(), key=lambda place: (place.scope_id, place.month))
+        return list((await self.objects.partitions(unit)).values())
 
     async def scopes(self, unit: WorkUnit) -> list[str]:
         """Return the accounts or organizations that have something of a unit's endpoint.
@@ -163,7 +169,9 @@ class Store:
         """
         scopes: dict[str, set[str]] = {}
         example: dict[str, WorkUnit] = {}
-        for unit in units:
+        for number, unit in enumerate(units):
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
             scopes.setdefault(folder_of(unit), set()).add(unit.scope_id)
             example[folder_of(unit)] = unit
         if not scopes:
@@ -171,8 +179,10 @@ class Store:
         removed: list[str] = []
         for folder, unit in example.items():
             found = await self.objects.partitions(unit)
-            for key in sorted(found):
-                if found[key].scope_id not in scopes[folder]:
+            for number, (key, place) in enumerate(found.items()):
+                if number % _MANY == 0:
+                    await asyncio.sleep(0)
+                if place.scope_id not in scopes[folder]:
                     await self.objects.remove(key)
                     removed.append(key)
         return removed

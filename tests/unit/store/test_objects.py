@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import pytest
 
@@ -247,3 +247,27 @@ def test_another_event_loop_does_not_wait_for_the_first() -> None:
     assert 1 == asyncio.run(write(stands_still=False))
     assert 1 == first.run_until_complete(task)
     first.close()
+
+
+class Listed(set[str]):
+    """Keys that know in which thread they are looked at."""
+
+    looked_at: ClassVar[set[int]] = set()
+
+    def __iter__(self) -> Iterator[str]:
+        self.looked_at.add(threading.get_ident())
+        return super().__iter__()
+
+
+async def test_a_long_list_is_read_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of thousands of keys are taken apart in a thread, and come in order."""
+    place, looked_at = MemoryPlace(), set[int]()
+    ids = [letter * 32 for letter in "fab0"]
+    units = [*plan(ids, "2025-01-01", "2025-04-01", endpoint="usage")]
+    objects = Objects(place, NdjsonObjects())
+    monkeypatch.setattr(Listed, "looked_at", looked_at)
+    monkeypatch.setattr(place, "keys", lambda _: Listed(map(objects.key, units)))
+    found = [(each.scope_id, each.month) for each in (await objects.partitions(UNIT)).values()]
+    assert sorted((unit.scope_id, f"{unit.start:%Y-%m}") for unit in units) == found
+    assert looked_at
+    assert threading.get_ident() not in looked_at

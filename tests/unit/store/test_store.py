@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import sys
 from pathlib import Path
 
 import pytest
 
-from cfbilling import ConfigurationError
+from cfbilling import ConfigurationError, plan
 from cfbilling.store.folder import Folder
 from cfbilling.store.store import Store
 
@@ -78,3 +79,19 @@ def test_a_password_does_not_travel() -> None:
     assert "hush" not in f"{caught.value} {store!r}"
     pickle.dumps(Store("memory://me@box/x", format="ndjson"))
     assert "hush" not in repr(Store("memory://box/x?sig=hush", format="ndjson"))
+
+
+async def test_pruning_lets_others_go_on(tmp_path: Path) -> None:
+    """However many units say what is to stay, the event loop has turns for others meanwhile."""
+    turns, units = 0, plan(("0" * 31 + "a" for _ in range(1000)), "2025-01-01", "2025-01-02")
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.ensure_future(count())
+    assert [] == await Store(tmp_path, format="ndjson").prune(units)
+    other.cancel()
+    assert turns > 10
