@@ -40,6 +40,9 @@ __all__ = [
     "sync_unit",
 ]
 
+_CLOCKS_APART = timedelta(days=1)
+"""How far the clocks of two machines may be from each other."""
+
 _LOOKED_AT = 32
 _MOST_LOST = 5
 """How many units in a row a store may refuse for good, before no more are fetched for it."""
@@ -138,7 +141,8 @@ async def _is_due(unit: WorkUnit, store: Store, now: datetime, restate: timedelt
     facts = await store.objects.facts(unit)
     if facts is None or facts.decimal_scale != store.objects.decimal_scale:
         return True
-    return facts.fetched < settled
+    # A clock that was far ahead says nothing of when that was.
+    return facts.fetched < settled or facts.fetched - now > _CLOCKS_APART
 
 
 async def sync(

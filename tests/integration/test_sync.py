@@ -317,6 +317,24 @@ async def test_what_cannot_be_asked_of_a_store_is_told(tmp_path: Path) -> None:
             [unit async for unit in due(client, [], store, restate=timedelta(days=-1))]
 
 
+async def test_what_was_fetched_in_the_future_is_fetched_again(tmp_path: Path) -> None:
+    """A clock that was wrong once, years ahead, settles no month for years."""
+    store, days = Store(tmp_path), Days(date(2031, 1, 1))
+    async with (
+        Sandbox(accounts=1, today=TODAY) as sandbox,
+        client_of(sandbox, days) as client,
+    ):
+        (unit,) = plan(sandbox.account_ids, "2025-12-01", "2025-12-02", endpoint="usage")
+        await sync(client, [unit], store)
+        # Machines differ by a little: that is no reason to fetch everything twice.
+        days.now -= timedelta(hours=1)
+        assert [] == [each async for each in due(client, [unit], store)]
+        days.now = Days().now
+        assert [unit] == [each async for each in due(client, [unit], store)]
+        await sync(client, [unit], store)
+        assert [] == [each async for each in due(client, [unit], store)]
+
+
 async def test_a_day_that_ends_meanwhile_is_fetched_again(tmp_path: Path) -> None:
     """What was asked for before a unit's last day was over is never taken for all of it."""
     store, days = Store(tmp_path), Days(date(2026, 3, 30))
