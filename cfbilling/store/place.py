@@ -60,7 +60,7 @@ class Place(Protocol):
         ...
 
     def folders(self, folder: str) -> set[str]:
-        """Return the names of the folders that are directly below a folder."""
+        """Return the names of the folders directly below a folder that objects are in."""
         ...
 
     def open(self, key: str) -> BinaryIO | None:

@@ -94,6 +94,21 @@ async def test_a_sync_that_lasts_goes_by_the_day_of_each_unit(tmp_path: Path) ->
         assert await same(client, unit, store)
 
 
+@pytest.mark.parametrize("place", ["folder", "bucket"])
+async def test_an_account_that_was_never_fetched_is_not_in_the_store(
+    tmp_path: Path, place: str
+) -> None:
+    """A failed first sync leaves no account without objects, in a folder no more than elsewhere."""
+    store = Store(tmp_path if place == "folder" else "memory://never-fetched")
+    async with Sandbox(accounts=2, today=TODAY) as sandbox, client_of(sandbox) as client:
+        refused, account = sandbox.account_ids
+        sandbox.refuse(refused)
+        units = list(plan(sandbox.account_ids, "2025-12-01", "2026-02-01", endpoint="usage"))
+        report = await sync(client, units, store, on_error="report")
+        assert (2, 2) == (report.fetched, len(report.failures))
+        assert [account] == await store.scopes(units[0])
+
+
 async def test_a_restatement_is_told(tmp_path: Path) -> None:
     """A result says whether the content is another than before, rows in another order aside."""
     store = Store(tmp_path)

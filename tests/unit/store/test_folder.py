@@ -65,6 +65,18 @@ def test_what_is_discarded_leaves_nothing(tmp_path: Path) -> None:
     assert (b"old", {"data.parquet"}) == ((tmp_path / KEY).read_bytes(), names(tmp_path))
 
 
+def test_a_folder_without_objects_is_not_listed(tmp_path: Path) -> None:
+    """What never came, or was killed on the way, is none of what a store has."""
+    write(tmp_path, b"whole")
+    place = Folder(tmp_path)
+    never = place.part(KEY.replace("scope_id=a", "scope_id=b"))
+    left_behind(tmp_path / "endpoint=usage/scope_id=c/month=2025-01", 60)
+    (tmp_path / "endpoint=usage/scope_id=d").write_text("no folder")
+    assert {"scope_id=a"} == place.folders("endpoint=usage")
+    never.discard()
+    assert {"scope_id=a"} == place.folders("endpoint=usage")
+
+
 def test_old_leftovers_of_an_object_go_when_it_is_asked_for(tmp_path: Path) -> None:
     """What a killed run left beside an object goes after a day; younger parts may be in use."""
     write(tmp_path, b"whole")

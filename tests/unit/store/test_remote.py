@@ -100,6 +100,15 @@ def test_old_leftovers_go_when_objects_are_listed(place: Remote, root: str) -> N
     assert {young, f"{root}/{KEY}"} == set(system.find(root))
 
 
+def test_a_folder_without_objects_is_not_listed(place: Remote) -> None:
+    """Where folders stay when their objects go, an account that was removed is gone as well."""
+    write(place, b"whole")
+    folder, account, _, _ = KEY.split("/")
+    assert {account} == place.folders(folder)
+    place.remove(KEY)
+    assert set() == place.folders(folder)
+
+
 def test_where_nobody_says_when_it_was_made_leftovers_stay(
     place: Remote, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
