@@ -8,7 +8,15 @@ is no other state: whatever dies, is repeated or runs twice, the next sync goes 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from datetime import UTC, datetime, time, timedelta
 from itertools import islice
 from typing import Any, Literal
@@ -112,6 +120,8 @@ async def due(
         StoreError: If the store cannot be read.
     """
     margin = checked_restate(restate)
+    if isinstance(units, str | bytes | Mapping) or not isinstance(units, Iterable):
+        raise ConfigurationError("units must be an iterable of units, and no async one")
     now, left = client.clock.now().astimezone(UTC), iter(units)
     while some := list(islice(left, _LOOKED_AT)):
         checks = [_is_due(unit, store, now, margin) for unit in some]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -164,9 +164,12 @@ class Store:
             units: At least one unit of each account that is to stay.
 
         Raises:
-            ConfigurationError: If there are no units: that would remove everything.
+            ConfigurationError: If there are no units: that would remove everything. For what is
+                no unit, before anything is removed.
             StoreError: If the store cannot be listed or written.
         """
+        if isinstance(units, str | bytes | Mapping) or not isinstance(units, Iterable):
+            raise ConfigurationError("units must be an iterable of units, and no async one")
         scopes: dict[str, set[str]] = {}
         example: dict[str, WorkUnit] = {}
         for number, unit in enumerate(units):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -348,6 +348,30 @@ async def test_what_was_fetched_in_the_future_is_fetched_again(tmp_path: Path) -
         assert [unit] == [each async for each in due(client, [unit], store)]
         await sync(client, [unit], store)
         assert [] == [each async for each in due(client, [unit], store)]
+
+
+@pytest.mark.parametrize("wrong", [None, "unit", 7, {"endpoint": "usage"}])
+async def test_what_is_no_unit_is_no_bug_of_ours(tmp_path: Path, wrong: Any) -> None:
+    """Whoever is given it says so, also in the middle of others; and nothing is removed for it."""
+    store = Store(tmp_path)
+    async with Sandbox(accounts=1, today=TODAY) as sandbox, client_of(sandbox) as client:
+        units = list(plan(sandbox.account_ids, "2025-12-01", "2026-03-01", endpoint="usage"))
+        await sync(client, units, store)
+        others = [*plan(["f" * 32], "2025-12-01", "2025-12-02", endpoint="usage"), wrong]
+        calls: list[Callable[[], Awaitable[Any]]] = [
+            lambda: anext(due(client, [wrong], store)),
+            lambda: anext(due(client, wrong, store)),
+            lambda: store.prune(others),
+            lambda: store.prune(wrong),
+            lambda: store.fetched(wrong),
+            lambda: store.partitions(wrong),
+            lambda: store.scopes(wrong),
+            lambda: sync_unit(client, wrong, store),
+        ]
+        for call in calls:
+            with pytest.raises(ConfigurationError, match="unit"):
+                await call()
+        assert all([await same(client, unit, store) for unit in units])
 
 
 async def test_a_day_that_ends_meanwhile_is_fetched_again(tmp_path: Path) -> None:
