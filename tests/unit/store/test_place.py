@@ -25,6 +25,8 @@ def _failed(error: Exception) -> StoreError:
         (errno.EDQUOT, False),
         (errno.EROFS, False),
         (errno.EACCES, False),
+        (errno.EEXIST, False),
+        (errno.ELOOP, False),
         (errno.EIO, True),
         (errno.EMFILE, True),
         (errno.ETIMEDOUT, True),
