@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -102,7 +103,7 @@ async def test_units_that_come_later_are_of_a_later_day() -> None:
         (account,) = sandbox.account_ids
         units = list(plan([account], "2026-03-01", "2026-05-01", endpoint="usage"))
 
-        async def queue() -> Any:
+        async def queue() -> AsyncIterator[WorkUnit]:
             yield units[0]
             now[0] += timedelta(days=31)
             for unit in units:
