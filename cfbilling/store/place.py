@@ -90,7 +90,9 @@ def mapped(what: str) -> Iterator[None]:
     except StoreError:
         raise
     except OSError as error:
-        is_lasting = error.errno in _LASTING or isinstance(error, PermissionError)
+        # Some libraries give no number: a bucket that is not there does not come back.
+        kinds = PermissionError, FileNotFoundError
+        is_lasting = error.errno in _LASTING or isinstance(error, kinds)
         why = _plain(str(error.strerror)) if error.strerror else _told(error)
         raise StoreError(f"cannot {what}: {why}", transient=not is_lasting) from error
     except Exception as error:

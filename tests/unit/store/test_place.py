@@ -50,6 +50,7 @@ def test_what_has_no_number_is_told_by_its_kind() -> None:
         _failed(PermissionError("Forbidden")).message
     )
     assert not _failed(PermissionError("Forbidden")).transient
+    assert not _failed(FileNotFoundError("The specified bucket does not exist")).transient
 
 
 def test_a_store_error_stays_what_it_is() -> None:
