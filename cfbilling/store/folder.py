@@ -120,10 +120,14 @@ def _holds_object(entry: os.DirEntry[str]) -> bool:
     """Return whether an object is somewhere in a folder: a unit that never came leaves folders."""
     if not entry.is_dir():
         return False
-    # Looked at until the first is found: however many months there are, that is a moment.
-    for _, _, names in os.walk(entry.path, onerror=_told, followlinks=True):
-        if any(not name.endswith(PART) for name in names):
-            return True
+    try:
+        # Until the first is found: however many months there are, that is a moment.
+        for _, _, names in os.walk(entry.path, onerror=_told, followlinks=True):
+            if any(not name.endswith(PART) for name in names):
+                return True
+    except OSError:
+        # What cannot be listed is not nothing; whoever reads it is told.
+        return True
     return False
 
 

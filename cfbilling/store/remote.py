@@ -121,9 +121,14 @@ class Remote:
         return {path.rstrip("/").rpartition("/")[2] for path in paths}
 
     def _holds_object(self, path: str) -> bool:
-        # What cannot be listed is not nothing.
-        walked = self._system.walk(path, on_error="raise")
-        return any(not name.endswith(PART) for _, _, names in walked for name in names)
+        try:
+            walked = self._system.walk(path, on_error="raise")
+            return any(not name.endswith(PART) for _, _, names in walked for name in names)
+        except FileNotFoundError:
+            return False
+        except Exception:  # noqa: BLE001 - of no common class
+            # What cannot be listed is not nothing; whoever reads it is told.
+            return True
 
     def open(self, key: str) -> BinaryIO | None:
         """Open an object; what is read of it is fetched in small ranges."""

@@ -109,6 +109,20 @@ def test_a_folder_without_objects_is_not_listed(place: Remote) -> None:
     assert set() == place.folders(folder)
 
 
+def test_a_folder_that_cannot_be_read_is_listed(
+    place: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it has objects is not known: then whoever reads them is to be told, for it alone."""
+    write(place, b"whole")
+    folder, account, _, _ = KEY.split("/")
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise LookupError
+
+    monkeypatch.setattr(place._system, "walk", fail)
+    assert {account} == place.folders(folder)
+
+
 def test_where_nobody_says_when_it_was_made_leftovers_stay(
     place: Remote, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
