@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, date
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, get_args, overload
 
@@ -841,8 +841,10 @@ class BillingClient:
         )
 
     def _unit_subject(self) -> UnitSubject[WorkUnit]:
-        today = self._clock.now().astimezone(UTC).date()
-        return UnitSubject(WorkUnit, self._named, today)
+        return UnitSubject(WorkUnit, self._named, self._today)
+
+    def _today(self) -> date:
+        return self._clock.now().astimezone(UTC).date()
 
     def _stream(
         self,

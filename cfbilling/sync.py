@@ -8,7 +8,15 @@ is no other state: whatever dies, is repeated or runs twice, the next sync goes 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from datetime import UTC, datetime, time, timedelta
 from itertools import islice
 from typing import Any, Literal
@@ -39,6 +47,9 @@ __all__ = [
     "sync",
     "sync_unit",
 ]
+
+_CLOCKS_APART = timedelta(days=1)
+"""How far the clocks of two machines may be from each other."""
 
 _LOOKED_AT = 32
 _MOST_LOST = 5
@@ -73,8 +84,8 @@ async def _synced(
 ) -> SyncResult:
     """Replace a unit's object.
 
-    *began* is before the client decided on which days to ask for: were it later, an object
-    without its last days could be taken for settled.
+    *began* is when the client decided on which days to ask for: were it later, an object without
+    its last days could be taken for settled.
     """
     objects = store.objects
     before = await objects.facts(unit)
@@ -109,6 +120,8 @@ async def due(
         StoreError: If the store cannot be read.
     """
     margin = checked_restate(restate)
+    if isinstance(units, str | bytes | Mapping) or not isinstance(units, Iterable):
+        raise ConfigurationError("units must be an iterable of units, and no async one")
     now, left = client.clock.now().astimezone(UTC), iter(units)
     while some := list(islice(left, _LOOKED_AT)):
         checks = [_is_due(unit, store, now, margin) for unit in some]
@@ -138,7 +151,8 @@ async def _is_due(unit: WorkUnit, store: Store, now: datetime, restate: timedelt
     facts = await store.objects.facts(unit)
     if facts is None or facts.decimal_scale != store.objects.decimal_scale:
         return True
-    return facts.fetched < settled
+    # A clock that was far ahead says nothing of when that was.
+    return facts.fetched < settled or facts.fetched - now > _CLOCKS_APART
 
 
 async def sync(
@@ -176,9 +190,11 @@ async def sync(
         raise ConfigurationError("on_error must be 'defer' or 'report'")
     margin = checked_restate(restate)
     await store.check()
-    now = client.clock.now().astimezone(UTC)
 
     async def work(unit: WorkUnit, stream: RecordStream[ChargeRecord]) -> SyncResult | None:
+        # For each unit anew, since they may come for weeks; nothing was awaited since the client
+        # decided on its days.
+        now = client.clock.now().astimezone(UTC)
         is_due = await _is_due(unit, store, now, margin)
         return await _synced(unit, stream, store, now) if is_due else None
 

@@ -220,6 +220,8 @@ async def stored_costs_of(
     known = await store.scopes(example)
     if not known:
         of = "" if source == "auto" else f" of --source {source}"
-        raise CommandError(f"--from-sync {destination}: no costs{of} are stored there")
+        # A URL may hold a password.
+        where = "" if "://" in destination else f" {destination}"
+        raise CommandError(f"--from-sync{where}: no costs{of} are stored there")
     accounts = StoredAccounts(list(dict.fromkeys(ids)) or known)
     return StoredCosts(store, form, accounts, days, span, today, source)

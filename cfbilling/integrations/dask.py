@@ -79,7 +79,8 @@ def sync_on(
 
     Raises:
         ConfigurationError: For an argument that cannot be right.
-        StoreError: If a worker cannot write to the store, as far as it knows before.
+        StoreError: If a worker cannot write to the store for good (``transient`` is false), as far
+            as it knows before.
         TransportError: If there is no such scheduler, it is lost on the way, or there is no
             worker.
         FanOutError: At the end, if units failed and were deferred.

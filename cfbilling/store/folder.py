@@ -85,11 +85,11 @@ class Folder:
         return found
 
     def folders(self, folder: str) -> set[str]:
-        """Return the names of the folders that are directly below a folder."""
+        """Return the names of the folders directly below a folder that objects are in."""
         with mapped(f"list {self._path}"):
             try:
                 with os.scandir(self._path / folder) as entries:
-                    return {entry.name for entry in entries if entry.is_dir()}
+                    return {entry.name for entry in entries if _holds_object(entry)}
             except FileNotFoundError:
                 return set()
 
@@ -114,6 +114,21 @@ class Folder:
         with suppress(OSError):
             for folder in list(path.relative_to(self._path).parents)[:-1]:
                 (self._path / folder).rmdir()
+
+
+def _holds_object(entry: os.DirEntry[str]) -> bool:
+    """Return whether an object is somewhere in a folder: a unit that never came leaves folders."""
+    if not entry.is_dir():
+        return False
+    try:
+        # Until the first is found: however many months there are, that is a moment.
+        for _, _, names in os.walk(entry.path, onerror=_told, followlinks=True):
+            if any(not name.endswith(PART) for name in names):
+                return True
+    except OSError:
+        # What cannot be listed is not nothing; whoever reads it is told.
+        return True
+    return False
 
 
 def _told(error: OSError) -> None:

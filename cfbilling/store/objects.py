@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from asyncio import AbstractEventLoop, get_running_loop
+from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import closing
 from functools import partial
 from typing import BinaryIO, cast
+from weakref import WeakKeyDictionary
 
 import attrs
 
@@ -50,7 +53,8 @@ class Objects:
     def __init__(self, place: Place, shape: ObjectFormat) -> None:
         self._place = place
         self._shape = shape
-        self._turns = Turns()
+        # A store may be used by several event loops, one after the other or in threads.
+        self._turns: WeakKeyDictionary[AbstractEventLoop, Turns] = WeakKeyDictionary()
         self._threads = Threads()
 
     @property
@@ -71,10 +75,17 @@ class Objects:
         return key_of(unit, self._shape.suffix)
 
     async def partitions(self, unit: WorkUnit) -> dict[str, Partition]:
-        """Return the keys of all units that differ in scope and month only."""
-        keys = await self._threads.do(partial(self._place.keys, folder_of(unit)))
-        parsed = {key: partition_of(key, self._shape.suffix) for key in keys}
-        return {key: found for key, found in parsed.items() if found is not None}
+        """Return the keys of all units that differ in scope and month only, in that order."""
+        return await self._threads.do(partial(self._partitions, folder_of(unit)))
+
+    def _partitions(self, folder: str) -> dict[str, Partition]:
+        # In a thread all of it, and sorted in short pieces: hundreds of thousands at once would
+        # hold up the event loop from there.
+        scopes: defaultdict[str, list[tuple[str, str, Partition]]] = defaultdict(list)
+        for key in self._place.keys(folder):
+            if (place := partition_of(key, self._shape.suffix)) is not None:
+                scopes[place.scope_id].append((place.month, key, place))
+        return {key: place for scope in sorted(scopes) for _, key, place in sorted(scopes[scope])}
 
     async def scopes(self, unit: WorkUnit) -> list[str]:
         """Return the scopes that have a folder of a unit's endpoint and parameters, in order."""
@@ -133,8 +144,9 @@ class Objects:
     async def _add(
         self, writer: ObjectWriter, content: Content, batch: list[ChargeRecord], key: str
     ) -> None:
+        turns = self._turns.setdefault(get_running_loop(), Turns())
         for begin in range(0, len(batch), _PIECE):
-            await self._turns.take()
+            await turns.take()
             piece = batch[begin : begin + _PIECE]
             writer.add(piece, content.add(piece))
             if writer.is_full:

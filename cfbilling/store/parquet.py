@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from decimal import Decimal
+from decimal import Context, Decimal
+from functools import partial
 from typing import Any, BinaryIO
 
 import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow has no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # likewise
 
-from cfbilling.arrow import RecordColumns
+from cfbilling.arrow import MOST_DIGITS, RecordColumns
 from cfbilling.decoding.converter import parse
 from cfbilling.records import Column, Record
 from cfbilling.store.facts import ObjectFacts
@@ -96,12 +97,14 @@ def _combined(batches: list[Any]) -> Any:
     return pa.Table.from_batches(batches).combine_chunks()
 
 
-def _plain(number: Decimal | None) -> Decimal | None:
+def _plain(exact: Context, number: Decimal | None) -> Decimal | None:
     """Return an equal number without the zeros that fill a column's scale."""
     if number is None:
         return None
-    short = number.normalize()
-    return short if int(short.as_tuple().exponent) <= 0 else short.quantize(Decimal(1))
+    # The thread's own context has fewer digits than a column, and would round.
+    short = number.normalize(exact)
+    is_whole = int(short.as_tuple().exponent) > 0
+    return short.quantize(Decimal(1), context=exact) if is_whole else short
 
 
 def _as_is(value: Any) -> Any:
@@ -114,7 +117,7 @@ def _parsed(text: str | None) -> Any:
 
 def _reader(column: Column) -> Callable[[Any], Any]:
     if column.kind is Decimal:
-        return _plain
+        return partial(_plain, Context(prec=MOST_DIGITS))
     return _parsed if column.kind in (dict, tuple) else _as_is
 
 

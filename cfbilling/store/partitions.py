@@ -39,7 +39,12 @@ def folder_of(unit: WorkUnit) -> str:
     """Return the partition of the endpoint that a unit is under.
 
     Units with other parameters are other tables, with as many levels.
+
+    Raises:
+        ConfigurationError: If it is no unit.
     """
+    if not isinstance(unit, WorkUnit):
+        raise ConfigurationError("a unit must be a WorkUnit")
     digest = unit.id.removeprefix(f"{unit.endpoint}/{unit.scope_id}/{unit.start}/{unit.end}")
     return f"endpoint={unit.endpoint}{digest}"
 
@@ -48,14 +53,15 @@ def key_of(unit: WorkUnit, suffix: str) -> str:
     """Return a unit's key: ``endpoint=costs/scope_id=.../month=2025-01/data.parquet``.
 
     Raises:
-        ConfigurationError: If it is not one whole UTC month.
+        ConfigurationError: If it is no unit of one whole UTC month.
     """
+    folder = folder_of(unit)
     first, end = unit.start, unit.end
     following = date.max if first.year == date.max.year and first.month == _MONTHS else None
     following = following or date(first.year + first.month // _MONTHS, first.month % 12 + 1, 1)
     if first.day != 1 or end != following:
         raise ConfigurationError("unit must be one whole month (UTC), as plan makes them")
-    return f"{folder_of(unit)}/scope_id={unit.scope_id}/month={first:%Y-%m}/{_NAME}{suffix}"
+    return f"{folder}/scope_id={unit.scope_id}/month={first:%Y-%m}/{_NAME}{suffix}"
 
 
 def partition_of(key: str, suffix: str) -> Partition | None:

@@ -10,7 +10,7 @@ from typing import BinaryIO, Protocol
 
 from cfbilling.errors import StoreError, printable
 
-__all__ = ["PART", "Part", "Place", "mapped", "without_user"]
+__all__ = ["PART", "Part", "Place", "has_password", "mapped", "without_secrets"]
 
 PART = ".cfbilling-part"
 """How the name of an unfinished file ends; it begins with a dot, so that no reader takes it."""
@@ -18,8 +18,10 @@ PART = ".cfbilling-part"
 _LASTING = {
     errno.EACCES,
     errno.EDQUOT,
+    errno.EEXIST,
     errno.EFBIG,
     errno.EISDIR,
+    errno.ELOOP,
     errno.ENAMETOOLONG,
     errno.ENOENT,
     errno.ENOSPC,
@@ -60,7 +62,7 @@ class Place(Protocol):
         ...
 
     def folders(self, folder: str) -> set[str]:
-        """Return the names of the folders that are directly below a folder."""
+        """Return the names of the folders directly below a folder that objects are in."""
         ...
 
     def open(self, key: str) -> BinaryIO | None:
@@ -88,7 +90,9 @@ def mapped(what: str) -> Iterator[None]:
     except StoreError:
         raise
     except OSError as error:
-        is_lasting = error.errno in _LASTING or isinstance(error, PermissionError)
+        # Some libraries give no number: a bucket that is not there does not come back.
+        kinds = PermissionError, FileNotFoundError
+        is_lasting = error.errno in _LASTING or isinstance(error, kinds)
         why = _plain(str(error.strerror)) if error.strerror else _told(error)
         raise StoreError(f"cannot {what}: {why}", transient=not is_lasting) from error
     except Exception as error:
@@ -96,9 +100,15 @@ def mapped(what: str) -> Iterator[None]:
         raise StoreError(f"cannot {what}: {_told(error)}", transient=True) from error
 
 
-def without_user(text: str) -> str:
-    """Return a text without the user names and passwords of the URLs in it."""
-    return re.sub(r"://[^/@\s]*@", "://...@", text)
+def without_secrets(text: str) -> str:
+    """Return a text without what may be secret of the URLs in it: users, passwords, queries."""
+    # A password may have an @ of its own; a query can hold a signature.
+    return re.sub(r"\?\S+", "?...", re.sub(r"://[^/\s]*@", "://...@", text))
+
+
+def has_password(url: str) -> bool:
+    """Return whether a password stands before the host of a URL, or of one in its chain."""
+    return re.search(r"://[^/\s]*:[^/\s]*@", url) is not None
 
 
 def _told(error: Exception) -> str:
@@ -107,5 +117,4 @@ def _told(error: Exception) -> str:
 
 
 def _plain(text: str) -> str:
-    # A query can hold a signature.
-    return printable(re.sub(r"\?\S+", "?...", without_user(text))[:_MOST_TOLD])
+    return printable(without_secrets(text)[:_MOST_TOLD])

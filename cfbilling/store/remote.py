@@ -108,14 +108,27 @@ class Remote:
                 self._system.rm_file(path)
 
     def folders(self, folder: str) -> set[str]:
-        """Return the names of the folders that are directly below a folder."""
+        """Return the names of the folders directly below a folder that objects are in."""
         with mapped("list the store"):
             try:
                 found = self._system.ls(f"{self._root}/{folder}", detail=True)
             except FileNotFoundError:
                 return set()
-        paths = (each["name"] for each in found if each["type"] == "directory")
+            paths = [each["name"] for each in found if each["type"] == "directory"]
+            if _WHOLE.isdisjoint(_protocols(self._system)):
+                # Elsewhere folders are there by themselves, and stay when their objects go.
+                paths = [path for path in paths if self._holds_object(path)]
         return {path.rstrip("/").rpartition("/")[2] for path in paths}
+
+    def _holds_object(self, path: str) -> bool:
+        try:
+            walked = self._system.walk(path, on_error="raise")
+            return any(not name.endswith(PART) for _, _, names in walked for name in names)
+        except FileNotFoundError:
+            return False
+        except Exception:  # noqa: BLE001 - of no common class
+            # What cannot be listed is not nothing; whoever reads it is told.
+            return True
 
     def open(self, key: str) -> BinaryIO | None:
         """Open an object; what is read of it is fetched in small ranges."""

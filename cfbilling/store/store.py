@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
-from collections.abc import AsyncGenerator, Callable, Iterable
+import re
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,7 +22,7 @@ from cfbilling.store.ndjson import NdjsonObjects
 from cfbilling.store.object_format import ObjectFormat
 from cfbilling.store.objects import Objects
 from cfbilling.store.partitions import Partition, folder_of
-from cfbilling.store.place import Place, without_user
+from cfbilling.store.place import Place, has_password, without_secrets
 from cfbilling.streams.record_stream import RecordStream
 
 __all__ = ["Store", "StoreFormat"]
@@ -31,6 +33,13 @@ kept is up to who reads it: DuckDB and Polars make doubles of them."""
 
 
 _MOST_DIGITS = 38
+
+_TURN = 64
+"""How many units are looked at in one turn of the event loop: some are only made then."""
+_MANY = 4096
+"""How many objects are."""
+
+_LOST_SLASH = re.compile(r"[A-Za-z][\w+.:-]+:/(?!/)")
 
 
 class Store:
@@ -77,16 +86,22 @@ class Store:
                 "options may hold secrets, and are not pickled: let each process take them from "
                 "its environment, such as AWS_ENDPOINT_URL"
             )
+        if has_password(self._destination):
+            raise TypeError(
+                "a password is not pickled: leave it out of the URL, and let each process take it "
+                "from its environment"
+            )
         make = partial(Store, format=self._format, decimal_scale=self._decimal_scale)
-        is_folder = "://" not in self._destination
         # Another process may be in another folder, and would write there.
-        where = str(Path(self._destination).absolute()) if is_folder else self._destination
-        return make, (where,)
+        folder = _folder(self._destination)
+        return make, (self._destination if folder is None else str(folder),)
 
     def __repr__(self) -> str:
-        # Options may hold secrets, and so may what stands before the host.
+        # Options may hold secrets, and so may parts of a URL.
+        where = self._destination
+        where = without_secrets(where) if "://" in where else where
         scale = "" if self._decimal_scale is None else f", decimal_scale={self._decimal_scale}"
-        return f"Store({without_user(self._destination)!r}, format={self._format!r}{scale})"
+        return f"Store({where!r}, format={self._format!r}{scale})"
 
     async def check(self) -> None:
         """Raise what writing would raise, as far as that can be known before.
@@ -127,8 +142,7 @@ class Store:
         Raises:
             StoreError: If the store cannot be listed.
         """
-        found = await self.objects.partitions(unit)
-        return sorted(found.values(), key=lambda place: (place.scope_id, place.month))
+        return list((await self.objects.partitions(unit)).values())
 
     async def scopes(self, unit: WorkUnit) -> list[str]:
         """Return the accounts or organizations that have something of a unit's endpoint.
@@ -150,12 +164,17 @@ class Store:
             units: At least one unit of each account that is to stay.
 
         Raises:
-            ConfigurationError: If there are no units: that would remove everything.
+            ConfigurationError: If there are no units: that would remove everything. For what is
+                no unit, before anything is removed.
             StoreError: If the store cannot be listed or written.
         """
+        if isinstance(units, str | bytes | Mapping) or not isinstance(units, Iterable):
+            raise ConfigurationError("units must be an iterable of units, and no async one")
         scopes: dict[str, set[str]] = {}
         example: dict[str, WorkUnit] = {}
-        for unit in units:
+        for number, unit in enumerate(units):
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
             scopes.setdefault(folder_of(unit), set()).add(unit.scope_id)
             example[folder_of(unit)] = unit
         if not scopes:
@@ -163,8 +182,10 @@ class Store:
         removed: list[str] = []
         for folder, unit in example.items():
             found = await self.objects.partitions(unit)
-            for key in sorted(found):
-                if found[key].scope_id not in scopes[folder]:
+            for number, (key, place) in enumerate(found.items()):
+                if number % _MANY == 0:
+                    await asyncio.sleep(0)
+                if place.scope_id not in scopes[folder]:
                     await self.objects.remove(key)
                     removed.append(key)
         return removed
@@ -192,7 +213,23 @@ class _Read:
 def _checked_destination(destination: object) -> str:
     if not isinstance(destination, str | Path) or not str(destination):
         raise ConfigurationError("destination must be a folder's path or a URL")
+    if _LOST_SLASH.match(str(destination)):
+        raise ConfigurationError(
+            "destination looks like a URL without one of its slashes, which a Path takes away: "
+            "give it as text; or for a folder of that name, its absolute path"
+        )
     return str(destination)
+
+
+def _folder(destination: str) -> Path | None:
+    """Return the folder that a destination is, absolute; ``None`` if it is another place."""
+    scheme, mark, path = destination.partition("://")
+    if not mark:
+        return Path(destination).absolute()
+    # RFC 8089: this machine may be named.
+    is_named = path.startswith("localhost/")
+    path = path.removeprefix("localhost") if is_named else path
+    return Path(path).absolute() if scheme == "file" else None
 
 
 def _checked_format(given: object) -> StoreFormat:
@@ -209,11 +246,10 @@ def _checked_scale(scale: int | None, form: StoreFormat) -> int | None:
 
 
 def _place(destination: str, options: dict[str, object]) -> Place:
-    scheme, mark, path = destination.partition("://")
-    if not mark or scheme == "file":
+    if (folder := _folder(destination)) is not None:
         if options:
             raise ConfigurationError("options are for URLs: a folder takes none")
-        return Folder(Path(path if mark else destination).absolute())
+        return Folder(folder)
     try:
         remote = importlib.import_module("cfbilling.store.remote")
     except ImportError as error:

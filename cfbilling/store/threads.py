@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -25,10 +26,17 @@ class Threads:
     """
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
         self._executor = ThreadPoolExecutor(_MOST, thread_name_prefix="cfbilling-store")
 
     async def do(self, work: Callable[[], T]) -> T:
         """Do blocking work in a thread; cancelled meanwhile, it still waits for the thread."""
+        if self._process != os.getpid():
+            # Of a fork: what was there believes in threads that are not, and waits for them.
+            self._begin()
         return await in_thread(work, self._executor)
 
     @asynccontextmanager

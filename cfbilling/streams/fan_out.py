@@ -54,6 +54,16 @@ def _records(delivery: Delivery[R]) -> AsyncGenerator[list[R], None]:
     return delivery.batches()
 
 
+def _bug_of(task: asyncio.Task[None]) -> BaseException | None:
+    """Return what ended a task that nobody ended."""
+    if not task.cancelled():
+        return task.exception()
+    if task.cancelling():
+        return None
+    # As a cancellation it would be taken for the consumer's own; as nothing, a unit would be lost.
+    return RuntimeError("what is done with a unit was cancelled by something that it waited for")
+
+
 class FanOut(Generic[K, R]):
     """Begins accounts as others end, and delivers what they give.
 
@@ -232,8 +242,8 @@ class FanOut(Generic[K, R]):
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self._bug = task.exception()
+        if (bug := _bug_of(task)) is not None:
+            self._bug = bug
             # Also while another account is waited for, which may take for ever.
             self._buffer.close()
         self._changed.set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date
 from typing import Any, Generic, Protocol, TypeVar, cast
@@ -164,11 +164,15 @@ class UnitSubject(Generic[U]):
     Args:
         unit_type: The class of the units.
         credentials: The credentials by name, at least one; ``None`` is the default one.
-        today: The present UTC day: later days are not asked for.
+        today: Returns the present UTC day: later days are not asked for. It is asked for each unit,
+            since units may come for weeks.
     """
 
     def __init__(
-        self, unit_type: type[U], credentials: Mapping[str | None, Credentials], today: date
+        self,
+        unit_type: type[U],
+        credentials: Mapping[str | None, Credentials],
+        today: Callable[[], date],
     ) -> None:
         self._unit_type = unit_type
         self._credentials = credentials
@@ -207,7 +211,7 @@ class UnitSubject(Generic[U]):
                 else f"credential {unit.credential!r}"
             )
             raise ConfigurationError(f"the client has no {named}")
-        return unit.request(self._today)
+        return unit.request(self._today())
 
     def key(self, item: object) -> U:
         """Return the unit."""

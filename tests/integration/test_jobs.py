@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
-from datetime import UTC, date, datetime
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -86,6 +88,55 @@ async def test_many_units_are_a_fan_out(is_async: bool) -> None:  # noqa: FBT001
                 pass
         copied = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - our own bytes
         assert {f.account_id for f in copied.failures} == set(refused)
+
+
+async def test_units_that_come_later_are_of_a_later_day() -> None:
+    """A queue that lasts for weeks is asked for the days until each unit is taken."""
+    now = [NOON]
+    async with Sandbox(accounts=1, today=date(2026, 4, 20)) as sandbox:
+        client = BillingClient(
+            ApiToken(sandbox.api_token),
+            base_url=sandbox.base_url,
+            clock=Clock(now=lambda: now[0]),
+            concurrency=1,
+        )
+        (account,) = sandbox.account_ids
+        units = list(plan([account], "2026-03-01", "2026-05-01", endpoint="usage"))
+
+        async def queue() -> AsyncIterator[WorkUnit]:
+            yield units[0]
+            now[0] += timedelta(days=31)
+            for unit in units:
+                yield unit
+
+        async def count(_: WorkUnit, stream: Any) -> int:
+            return len(await stream.collect())
+
+        async with client:
+            found = [number async for _, number in client.process(queue(), count)]
+        ends = [date(2026, 3, 11), date(2026, 4, 1), date(2026, 4, 11)]
+        starts = [units[0].start, units[0].start, units[1].start]
+        expected = [
+            len(list(sandbox.expected_usage(account, start, end)))
+            for start, end in zip(starts, ends, strict=True)
+        ]
+        assert expected == found
+
+
+async def test_work_that_is_cancelled_by_itself_ends_all() -> None:
+    """A unit whose work waits for something that was cancelled is not left out in silence."""
+    async with Sandbox(accounts=3, today=TODAY) as sandbox, client_of(sandbox) as client:
+        units = list(plan(sandbox.account_ids, "2026-02-01", "2026-02-02", endpoint="usage"))
+
+        async def work(unit: WorkUnit, stream: Any) -> int:
+            if unit is units[1]:
+                other = asyncio.ensure_future(asyncio.Event().wait())
+                other.cancel()
+                await other
+            return len(await stream.collect())
+
+        with pytest.raises(RuntimeError, match="cancelled"):
+            _ = [item async for item in client.process(units, work)]
 
 
 async def test_a_unit_names_its_credential() -> None:

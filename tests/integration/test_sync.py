@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -70,6 +71,42 @@ async def test_what_is_settled_is_skipped(tmp_path: Path, form: StoreFormat) -> 
         # Fetched once more after that, February and March are settled.
         await sync(client, units[2:4], store)
         assert units[4:] == [unit async for unit in due(client, units, store)]
+
+
+async def test_a_sync_that_lasts_goes_by_the_day_of_each_unit(tmp_path: Path) -> None:
+    """Units may come for weeks: a month to come is skipped until it has begun, not for good."""
+    store, days = Store(tmp_path), Days()
+    async with (
+        Sandbox(accounts=1, today=date(2026, 4, 10)) as sandbox,
+        client_of(sandbox, days, concurrency=1) as client,
+    ):
+        (unit,) = plan(sandbox.account_ids, "2026-04-01", "2026-05-01")
+
+        async def queue() -> AsyncIterator[WorkUnit]:
+            yield unit
+            days.now += timedelta(days=31)
+            yield unit
+
+        report = await sync(client, queue(), store)
+        assert (1, 1) == (report.fetched, report.skipped)
+        assert report.records
+        assert days.now == await store.fetched(unit)
+        assert await same(client, unit, store)
+
+
+@pytest.mark.parametrize("place", ["folder", "bucket"])
+async def test_an_account_that_was_never_fetched_is_not_in_the_store(
+    tmp_path: Path, place: str
+) -> None:
+    """A failed first sync leaves no account without objects, in a folder no more than elsewhere."""
+    store = Store(tmp_path if place == "folder" else "memory://never-fetched")
+    async with Sandbox(accounts=2, today=TODAY) as sandbox, client_of(sandbox) as client:
+        refused, account = sandbox.account_ids
+        sandbox.refuse(refused)
+        units = list(plan(sandbox.account_ids, "2025-12-01", "2026-02-01", endpoint="usage"))
+        report = await sync(client, units, store, on_error="report")
+        assert (2, 2) == (report.fetched, len(report.failures))
+        assert [account] == await store.scopes(units[0])
 
 
 async def test_a_restatement_is_told(tmp_path: Path) -> None:
@@ -295,6 +332,48 @@ async def test_what_cannot_be_asked_of_a_store_is_told(tmp_path: Path) -> None:
             [unit async for unit in due(client, [], store, restate=timedelta(days=-1))]
 
 
+async def test_what_was_fetched_in_the_future_is_fetched_again(tmp_path: Path) -> None:
+    """A clock that was wrong once, years ahead, settles no month for years."""
+    store, days = Store(tmp_path), Days(date(2031, 1, 1))
+    async with (
+        Sandbox(accounts=1, today=TODAY) as sandbox,
+        client_of(sandbox, days) as client,
+    ):
+        (unit,) = plan(sandbox.account_ids, "2025-12-01", "2025-12-02", endpoint="usage")
+        await sync(client, [unit], store)
+        # Machines differ by a little: that is no reason to fetch everything twice.
+        days.now -= timedelta(hours=1)
+        assert [] == [each async for each in due(client, [unit], store)]
+        days.now = Days().now
+        assert [unit] == [each async for each in due(client, [unit], store)]
+        await sync(client, [unit], store)
+        assert [] == [each async for each in due(client, [unit], store)]
+
+
+@pytest.mark.parametrize("wrong", [None, "unit", 7, {"endpoint": "usage"}])
+async def test_what_is_no_unit_is_no_bug_of_ours(tmp_path: Path, wrong: Any) -> None:
+    """Whoever is given it says so, also in the middle of others; and nothing is removed for it."""
+    store = Store(tmp_path)
+    async with Sandbox(accounts=1, today=TODAY) as sandbox, client_of(sandbox) as client:
+        units = list(plan(sandbox.account_ids, "2025-12-01", "2026-03-01", endpoint="usage"))
+        await sync(client, units, store)
+        others = [*plan(["f" * 32], "2025-12-01", "2025-12-02", endpoint="usage"), wrong]
+        calls: list[Callable[[], Awaitable[Any]]] = [
+            lambda: anext(due(client, [wrong], store)),
+            lambda: anext(due(client, wrong, store)),
+            lambda: store.prune(others),
+            lambda: store.prune(wrong),
+            lambda: store.fetched(wrong),
+            lambda: store.partitions(wrong),
+            lambda: store.scopes(wrong),
+            lambda: sync_unit(client, wrong, store),
+        ]
+        for call in calls:
+            with pytest.raises(ConfigurationError, match="unit"):
+                await call()
+        assert all([await same(client, unit, store) for unit in units])
+
+
 async def test_a_day_that_ends_meanwhile_is_fetched_again(tmp_path: Path) -> None:
     """What was asked for before a unit's last day was over is never taken for all of it."""
     store, days = Store(tmp_path), Days(date(2026, 3, 30))
@@ -307,7 +386,7 @@ async def test_a_day_that_ends_meanwhile_is_fetched_again(tmp_path: Path) -> Non
         client_of(sandbox, days, concurrency=1) as client,
     ):
         units = list(plan(sandbox.account_ids, "2026-02-01", "2026-04-01", endpoint="usage"))
-        await sync(client, units, store, restate=timedelta(0))
+        await sync(client, reversed(units), store, restate=timedelta(0))
         left = [unit async for unit in due(client, units, store, restate=timedelta(0))]
         assert [units[1]] == left
         await sync(client, units, store, restate=timedelta(0))

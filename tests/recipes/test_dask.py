@@ -126,6 +126,42 @@ async def test_a_worker_that_is_closed_judges_no_unit(
             await sync_some("another", units, store, EVER)
 
 
+async def test_a_worker_that_is_closed_opens_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that comes to its client after the end leaves none open, which nobody would close."""
+    monkeypatch.setenv("TOKEN_A", "a-token")
+    opened: list[BillingClient] = []
+
+    def make(*given: Any, **settings: Any) -> BillingClient:
+        opened.append(BillingClient(*given, **settings))
+        return opened[-1]
+
+    plugin = ClientPlugin(make, FromEnvironment(), ["TOKEN_A"])
+    worker: Any = None
+    plugin.setup(worker)
+    await plugin.teardown(worker)
+    assert (None, []) == (await plugin.client(), opened)
+
+
+async def test_credentials_may_come_after_a_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a worker did not find at first fails units, and no later ones when it is there."""
+    async with Sandbox(**SETTINGS) as sandbox:
+        client = partial(BillingClient, base_url=sandbox.base_url)
+        plugin = ClientPlugin(client, FromFolder(tmp_path), ["TOKEN_A"])
+        worker: Any = None
+        plugin.setup(worker)
+        here = SimpleNamespace(plugins={plugin.name: plugin})
+        monkeypatch.setattr("cfbilling.integrations.cluster.worker.get_worker", lambda: here)
+        units, store = units_of(sandbox, "TOKEN_A"), Store(tmp_path / "store")
+        outcomes = await sync_some(plugin.name, units, store, EVER)
+        assert all(isinstance(outcome, AccountFailure) for outcome in outcomes)
+        (tmp_path / "TOKEN_A").write_text(sandbox.api_token)
+        outcomes = await sync_some(plugin.name, units, store, EVER)
+        assert len(units) == sum(isinstance(outcome, SyncResult) for outcome in outcomes)
+        await plugin.teardown(worker)
+
+
 async def test_nothing_is_left_on_the_workers(two_workers: DaskCluster, tmp_path: Path) -> None:
     """When it is over, no worker has a client, a task or a result of it."""
     async with Sandbox(**SETTINGS) as sandbox:

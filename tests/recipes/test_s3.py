@@ -249,3 +249,15 @@ async def test_a_bucket_that_is_not_there_is_told(
     with pytest.raises(StoreError, match="cannot") as caught:
         await sync_unit(client, february(sandbox), store)
     assert Bucket.secret not in told(caught.value)
+
+
+async def test_a_bucket_that_is_not_there_uses_no_quota_up(
+    bucket: Bucket, sandbox: Sandbox, client: BillingClient
+) -> None:
+    """A sync into a bucket that nobody has made ends soon, however much there is to fetch."""
+    units = list(plan(sandbox.account_ids, "2024-01-01", "2026-03-01", endpoint="usage"))
+    store = Store("s3://nobodys/x", **bucket.options(bucket.url))
+    with pytest.raises(StoreError, match="cannot write") as caught:
+        await sync(client, units, store)
+    assert not caught.value.transient
+    assert len(sandbox.requests) < len(units) / 2

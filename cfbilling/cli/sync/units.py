@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 
@@ -120,6 +121,8 @@ class AccountUnits:
                     continue
                 if self._remembers:
                     self.ids.add(account_id)
+                # Whoever takes them may wait for nothing, and they may be a million.
+                await asyncio.sleep(0)
                 yield units
 
     async def _ids(self, client: BillingClient | None) -> AsyncGenerator[str, None]:

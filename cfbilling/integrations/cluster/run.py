@@ -20,7 +20,7 @@ from distributed import (  # pyright: ignore[reportMissingImports]  # an extra
     KilledWorker,
 )
 
-from cfbilling.errors import AccountFailure, ConfigurationError, TransportError
+from cfbilling.errors import AccountFailure, ConfigurationError, StoreError, TransportError
 from cfbilling.integrations.cluster.backlog import Backlog, Job
 from cfbilling.integrations.cluster.worker import ClientPlugin, Outcome, sync_some
 from cfbilling.store.results import SyncReport, Tally
@@ -94,7 +94,7 @@ class Run:
 
         Raises:
             ConfigurationError: If it cannot run on the workers.
-            StoreError: If a worker cannot write to the store.
+            StoreError: If a worker cannot write to the store, and that does not pass.
             TransportError: If the scheduler is gone, or there is no worker.
         """
         is_there = True
@@ -216,6 +216,12 @@ class Run:
         except KilledWorker:
             died = TransportError("the workers that were to do it have died")
             return [AccountFailure(job.unit.id, died) for job in task.jobs]
+        except StoreError as error:
+            if not error.transient:
+                raise
+            # What passes on one worker is no reason to give up what all of them are to do.
+            error.forget_frames()
+            return [AccountFailure(job.unit.id, error) for job in task.jobs]
         except TimeoutError:
             return None
         except CancelledError as error:

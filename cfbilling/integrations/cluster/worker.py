@@ -80,7 +80,8 @@ class ClientPlugin(WorkerPlugin):
     async def client(self) -> BillingClient | None:
         """Return the open client; ``None`` if no credential was found."""
         async with self._lock:
-            found = self._found() if self._client is None else {}
+            # A task that waited for the lock may come after `teardown`: nobody would close it.
+            found = {} if self.is_over or self._client is not None else self._found()
             if found:
                 client = self._make_client(found, retry=NEVER_WAIT)
                 self._client = await client.__aenter__()
@@ -88,6 +89,8 @@ class ClientPlugin(WorkerPlugin):
 
     def _found(self) -> dict[str | None, Credentials]:
         found: dict[str | None, Credentials] = {}
+        # What was missing may be there by now.
+        self._missing = {}
         for name in self._names:
             try:
                 found[name] = self._source.find(name)

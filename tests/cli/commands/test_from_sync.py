@@ -217,6 +217,8 @@ def test_a_store_without_costs_is_told(dest: str) -> None:
     ran = _offline("costs", *SPAN, "--from-sync", dest, "--source", "v1")
     assert (2, True) == (ran.returncode, "no costs of --source v1 are stored" in _told(ran))
     assert _offline("report", *SPAN, "--from-sync", "nothing://store").returncode == 2
+    ran = _offline("costs", *SPAN, "--from-sync", "memory://me:hush@box/x")
+    assert (2, False) == (ran.returncode, "hush" in _told(ran))
 
 
 def test_a_store_that_cannot_be_listed(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +65,35 @@ def test_what_is_discarded_leaves_nothing(tmp_path: Path) -> None:
     part.discard()
     part.discard()
     assert (b"old", {"data.parquet"}) == ((tmp_path / KEY).read_bytes(), names(tmp_path))
+
+
+def test_a_folder_without_objects_is_not_listed(tmp_path: Path) -> None:
+    """What never came, or was killed on the way, is none of what a store has."""
+    write(tmp_path, b"whole")
+    place = Folder(tmp_path)
+    never = place.part(KEY.replace("scope_id=a", "scope_id=b"))
+    left_behind(tmp_path / "endpoint=usage/scope_id=c/month=2025-01", 60)
+    (tmp_path / "endpoint=usage/scope_id=d").write_text("no folder")
+    assert {"scope_id=a"} == place.folders("endpoint=usage")
+    never.discard()
+    assert {"scope_id=a"} == place.folders("endpoint=usage")
+
+
+def test_a_folder_that_cannot_be_read_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it has objects is not known: then whoever reads them is to be told, for it alone."""
+    write(tmp_path, b"whole")
+    left_behind(tmp_path / "endpoint=usage/scope_id=c/month=2025-01", 60)
+    scanned = os.scandir
+
+    def closed(path: str | Path) -> Any:
+        if str(path).endswith("month=2025-01"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scanned(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    assert {"scope_id=a", "scope_id=c"} == Folder(tmp_path).folders("endpoint=usage")
 
 
 def test_old_leftovers_of_an_object_go_when_it_is_asked_for(tmp_path: Path) -> None:

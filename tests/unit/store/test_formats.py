@@ -119,6 +119,24 @@ def test_numbers_without_a_fraction_are_written_without_one() -> None:
     assert [Decimal(text) for text in texts] == [Decimal(text) for text in told]
 
 
+@pytest.mark.parametrize(
+    ("scale", "text"),
+    [
+        (None, "1234567.8901234567890123456789"),
+        (None, f"{'9' * 10}.{'9' * 28}"),
+        (None, f"-{'9' * 10}.{'9' * 28}"),
+        (0, "9" * 38),
+        (0, f"1{'0' * 37}"),
+        (38, f"0.{'9' * 38}"),
+    ],
+)
+def test_the_longest_numbers_of_a_column_are_read_exactly(scale: int | None, text: str) -> None:
+    """A column has more digits than Python's decimals have by default: each of them is read."""
+    records = decoded(UsageRecord, row_of(EXAMPLE) | {"ListCost": text, "ConsumedQuantity": "0"})
+    shape = ParquetObjects(scale)
+    assert records == read(shape, written(shape, records, UsageRecord), UsageRecord)
+
+
 def test_row_groups_are_of_a_bounded_length() -> None:
     """A long unit is many row groups, which end at the same rows wherever batches end."""
     long = row_of(EXAMPLE) | {"ChargeDescription": json.dumps("x" * 2**20)}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import pytest
 
@@ -224,3 +224,50 @@ async def test_a_long_unit_is_written_as_it_comes(shape: NdjsonObjects | Parquet
     await objects.write(UNIT, one_by_one(), FACTS)
     assert seen[0] < seen[20] < seen[-1]
     assert some == [record async for batch in objects.read(UNIT) for record in batch]
+
+
+def test_another_event_loop_does_not_wait_for_the_first() -> None:
+    """A loop that stands still in the middle of writing keeps no other one from writing."""
+    objects = Objects(MemoryPlace(), NdjsonObjects())
+    first = asyncio.new_event_loop()
+
+    async def batches(*, stands_still: bool) -> AsyncIterator[list[ChargeRecord]]:
+        yield records(1)
+        if stands_still:
+            first.stop()
+            await asyncio.sleep(0)
+
+    async def write(*, stands_still: bool) -> int:
+        written = objects.write(UNIT, batches(stands_still=stands_still), FACTS)
+        return (await asyncio.wait_for(written, 10)).facts.records
+
+    task = first.create_task(write(stands_still=True))
+    first.run_forever()
+    assert not task.done()
+    assert 1 == asyncio.run(write(stands_still=False))
+    assert 1 == first.run_until_complete(task)
+    first.close()
+
+
+class Listed(set[str]):
+    """Keys that know in which thread they are looked at."""
+
+    looked_at: ClassVar[set[int]] = set()
+
+    def __iter__(self) -> Iterator[str]:
+        self.looked_at.add(threading.get_ident())
+        return super().__iter__()
+
+
+async def test_a_long_list_is_read_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of thousands of keys are taken apart in a thread, and come in order."""
+    place, looked_at = MemoryPlace(), set[int]()
+    ids = [letter * 32 for letter in "fab0"]
+    units = [*plan(ids, "2025-01-01", "2025-04-01", endpoint="usage")]
+    objects = Objects(place, NdjsonObjects())
+    monkeypatch.setattr(Listed, "looked_at", looked_at)
+    monkeypatch.setattr(place, "keys", lambda _: Listed(map(objects.key, units)))
+    found = [(each.scope_id, each.month) for each in (await objects.partitions(UNIT)).values()]
+    assert sorted((unit.scope_id, f"{unit.start:%Y-%m}") for unit in units) == found
+    assert looked_at
+    assert threading.get_ident() not in looked_at

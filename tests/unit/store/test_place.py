@@ -8,7 +8,7 @@ import os
 import pytest
 
 from cfbilling import StoreError
-from cfbilling.store.place import mapped, without_user
+from cfbilling.store.place import has_password, mapped, without_secrets
 
 
 def _failed(error: Exception) -> StoreError:
@@ -25,6 +25,8 @@ def _failed(error: Exception) -> StoreError:
         (errno.EDQUOT, False),
         (errno.EROFS, False),
         (errno.EACCES, False),
+        (errno.EEXIST, False),
+        (errno.ELOOP, False),
         (errno.EIO, True),
         (errno.EMFILE, True),
         (errno.ETIMEDOUT, True),
@@ -48,6 +50,7 @@ def test_what_has_no_number_is_told_by_its_kind() -> None:
         _failed(PermissionError("Forbidden")).message
     )
     assert not _failed(PermissionError("Forbidden")).transient
+    assert not _failed(FileNotFoundError("The specified bucket does not exist")).transient
 
 
 def test_a_store_error_stays_what_it_is() -> None:
@@ -78,5 +81,20 @@ def test_what_a_library_says_with_a_number_is_no_less_plain() -> None:
 def test_a_url_without_a_user_is_as_it_was() -> None:
     """Only what stands before a host is left out."""
     for url in ("s3://bucket/a@b", "memory://x", "/folder/me:you@there", "ftp://host:21/x"):
-        assert url == without_user(url)
-    assert "ftp://...@host/x and sftp://...@b" == without_user("ftp://u:p@host/x and sftp://k@b")
+        assert url == without_secrets(url)
+    assert "ftp://...@host/x and sftp://...@b" == without_secrets("ftp://u:p@host/x and sftp://k@b")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "is_secret"),
+    [
+        ("ftp://me:hu@sh@host/x", "ftp://...@host/x", True),
+        ("simplecache::sftp://me:hush@host/x", "simplecache::sftp://...@host/x", True),
+        ("sftp://me@host/x", "sftp://...@host/x", False),
+        ("sftp://host:22/a:b@c", "sftp://host:22/a:b@c", False),
+        ("az://box/x?sig=hush", "az://box/x?...", False),
+    ],
+)
+def test_no_part_of_a_password_is_shown(url: str, shown: str, *, is_secret: bool) -> None:
+    """Also one with an @ of its own, in a chain, and what a query holds."""
+    assert (shown, is_secret) == (without_secrets(url), has_password(url))

@@ -100,6 +100,29 @@ def test_old_leftovers_go_when_objects_are_listed(place: Remote, root: str) -> N
     assert {young, f"{root}/{KEY}"} == set(system.find(root))
 
 
+def test_a_folder_without_objects_is_not_listed(place: Remote) -> None:
+    """Where folders stay when their objects go, an account that was removed is gone as well."""
+    write(place, b"whole")
+    folder, account, _, _ = KEY.split("/")
+    assert {account} == place.folders(folder)
+    place.remove(KEY)
+    assert set() == place.folders(folder)
+
+
+def test_a_folder_that_cannot_be_read_is_listed(
+    place: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it has objects is not known: then whoever reads them is to be told, for it alone."""
+    write(place, b"whole")
+    folder, account, _, _ = KEY.split("/")
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise LookupError
+
+    monkeypatch.setattr(place._system, "walk", fail)
+    assert {account} == place.folders(folder)
+
+
 def test_where_nobody_says_when_it_was_made_leftovers_stay(
     place: Remote, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -125,3 +127,25 @@ async def test_cancelled_while_it_gives_back_it_still_does() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert 1 == door.passed
+
+
+_FORKED = """
+import asyncio, os, signal, time
+from cfbilling.store.threads import Threads
+
+threads = Threads()
+asyncio.run(threads.do(lambda: None))
+while not threads._executor._idle_semaphore._value:
+    time.sleep(0.001)
+if not (child := os.fork()):
+    signal.alarm(20)
+    os._exit(asyncio.run(threads.do(lambda: 7)))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    """Who forks after a store was used does not wait for threads that only the parent has."""
+    command = [sys.executable, "-W", "ignore", "-c", _FORKED]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    assert b"7" == done.stdout.strip()
