@@ -64,8 +64,17 @@ class Cluster:
         """
         loop, stop = asyncio.get_running_loop(), threading.Event()
 
+        untold: list[Exception] = []
+
+        def tell_here(outcome: SyncResult | AccountFailure | None) -> None:
+            try:
+                on_result(outcome)
+            except Exception as error:  # noqa: BLE001 - told below, such as a closed pipe
+                untold.append(error)
+                stop.set()
+
         def tell(outcome: SyncResult | AccountFailure | None) -> None:
-            loop.call_soon_threadsafe(on_result, outcome)
+            loop.call_soon_threadsafe(tell_here, outcome)
 
         source = self.module.FromEnvironment()
         if self.folder is not None:
@@ -99,6 +108,8 @@ class Cluster:
                     await asyncio.wait([working])
             if not working.cancelled():
                 working.exception()
+        if untold:
+            raise untold[0]
         return report
 
 
