@@ -120,7 +120,7 @@ def _redirected(
     """Run the command to its end as a shell does, with its streams redirected."""
     script = f'exec "$@" {redirection}'
     return subprocess.run(
-        ["sh", "-c", script, "sh", *COMMAND, *arguments],
+        ["/bin/sh", "-c", script, "sh", *COMMAND, *arguments],
         env=shell.environment(),
         capture_output=True,
         check=False,

@@ -240,6 +240,26 @@ def test_unknown_is_not_zero(members: str, limit: tuple[str, ...], code: int) ->
     assert (code == 1) == (b"not known to be within" in ran.stderr)
 
 
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        ('"BillingCurrency":"USD","state":"Expired"', 1),
+        ('"BilledCost":60,"state":"Expired"', 1),
+        ('"BilledCost":60,"BillingCurrency":" ","state":"Expired"', 1),
+        ('"BilledCost":60,"BillingCurrency":"EUR","state":"Paid"', 1),
+        ('"BilledCost":60,"BillingCurrency":"EUR","state":"Expired"', 0),
+        ('"BilledCost":0,"state":"Expired"', 0),
+    ],
+)
+def test_what_may_be_in_a_currency_with_a_limit_is_not_within_it(members: str, code: int) -> None:
+    """Where limits are of currencies only, charges without a price or a currency are unknown."""
+    with saying(members) as environment:
+        account = environment["CLOUDFLARE_ACCOUNT_ID"]
+        ran = run_here("spend", account, "--over", "50USD", "-q", environment=environment)
+    named = f"{account}: compared with no --over: " in ran.stderr.decode()
+    assert (code, "EUR" in members or code == 1) == (ran.returncode, named)
+
+
 def test_json_is_one_array(shell: Shell, tmp_path: Path) -> None:
     """All lines are objects of one array, in the order in which the accounts were named."""
     target = tmp_path / "spent.json"
