@@ -210,6 +210,18 @@ def test_over_wins_over_failed(shell: Shell, account: str) -> None:
     assert f"{account}: over 50: " in ran.stderr.decode()
 
 
+def test_over_wins_over_a_list_that_breaks_off() -> None:
+    """Where the list of accounts fails after one that is over, the code is 8 all the same."""
+    with serving(quota=None, accounts=60, records_per_day=1) as sandbox:
+        sandbox.faults.add(Fault(times=None, endpoint="accounts", query={"page": "2"}, status=500))
+        arguments = ("--all-accounts", "--attempts", "1", "--concurrency", "1", "--over")
+        codes = [
+            Shell(sandbox).run("spend", *arguments, limit, "-q").returncode
+            for limit in ("0", "99999999")
+        ]
+    assert [8, 6] == codes
+
+
 def test_when_all_failed_their_reason_is_the_code(shell: Shell, account: str) -> None:
     """No account is no success, with the exit code of the reason."""
     shell.sandbox.refuse(account)
