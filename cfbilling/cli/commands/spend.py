@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cfbilling import BillingClient, BillingError, Record
+from cfbilling import BillingClient, BillingError, DecodeError, Record
 from cfbilling.cli.errors import CommandError, print_error
 from cfbilling.cli.exit_codes import OUTPUT, OVER
 from cfbilling.cli.export import run_export
@@ -68,7 +68,11 @@ def spend(account: tuple[str, ...], *, given_limits: tuple[str, ...], **given: A
         verdict = Verdict(bool(limits), verbosity_from(given).quiet)
 
         async def ask(client: BillingClient, account_id: str) -> Sequence[Record]:
-            return await ask_spending(client, account_id, limits)
+            try:
+                return await ask_spending(client, account_id, limits)
+            except CommandError as error:
+                # What nobody can add up is of one account, and says nothing of the others.
+                raise DecodeError(str(error)) from error
 
         question = JudgedList(accounts_from(given, account), SpendLine, ask, verdict)
         try:

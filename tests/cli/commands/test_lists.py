@@ -20,7 +20,7 @@ from cfbilling import (
     Subscription,
 )
 from cfbilling.sandbox import Sandbox, WireRecord
-from tests.cli.shell import COMMAND, Shell, serving
+from tests.cli.shell import COMMAND, Shell, run_here, saying, serving
 from tests.cli.wire import parsed
 
 Truth = Callable[[Sandbox, str], list[WireRecord]]
@@ -131,6 +131,18 @@ def test_no_account_at_all_is_said() -> None:
         ran = Shell(sandbox).run("accounts", "--format", "ndjson")
     assert (0, b"") == (ran.returncode, ran.stdout)
     assert b"sees no account" in ran.stderr
+
+
+def test_a_number_without_a_column_is_named(tmp_path: Path) -> None:
+    """What Parquet cannot hold is told with its account and its id."""
+    target = tmp_path / "fees.parquet"
+    with saying('"id":"fee","price":1e40') as environment:
+        account = environment["CLOUDFLARE_ACCOUNT_ID"]
+        ran = run_here("subscriptions", account, "-q", "-o", str(target), environment=environment)
+    told = ran.stderr.decode()
+    assert (7, True) == (ran.returncode, told.startswith(f"cfbilling: {account}: price 1E+40 does"))
+    assert "id fee (see --decimal-scale)" in told
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_very_many_credentials_need_few_files(tmp_path: Path) -> None:

@@ -283,6 +283,16 @@ def test_json_is_one_array(shell: Shell, tmp_path: Path) -> None:
     ]
 
 
+def test_amounts_that_nobody_can_add_fail_their_account() -> None:
+    """An account whose amounts have too many digits between them is named, and has no line."""
+    members = '"BilledCost":1e999999,"BillingCurrency":"USD","price":1,"currency":"USD"'
+    with saying(members) as environment:
+        ids = "a" * 32, "b" * 32
+        ran = run_here("spend", *ids, "--over", "50", environment=environment)
+    failed = [line.split()[1] for line in ran.stderr.decode().splitlines() if "failed:" in line]
+    assert (6, b"", [*ids]) == (ran.returncode, ran.stdout, failed)
+
+
 @pytest.mark.parametrize("shape", ["table", "csv"])
 def test_a_sum_is_shown_whole(shell: Shell, account: str, shape: str) -> None:
     """Neither a table nor CSV rounds an amount."""
