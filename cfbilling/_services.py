@@ -139,9 +139,10 @@ def service_finder(categories: ServiceCategories) -> ServiceFinder:
 
 def _finder(table: Mapping[str, T]) -> Callable[[str], T | None]:
     by_name = {name.casefold(): value for name, value in table.items()}
+    most = max((len(name.split()) for name in by_name), default=0)
 
     def find(name: str) -> T | None:
-        words = name.casefold().split()
+        words = name.casefold().split(maxsplit=most)[:most]
         # The longest name of the table that it begins with.
         beginnings = (" ".join(words[:count]) for count in range(len(words), 0, -1))
         return next((by_name[text] for text in beginnings if text in by_name), None)

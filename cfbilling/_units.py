@@ -41,6 +41,7 @@ _TIMES: Mapping[str, str] = MappingProxyType(
 _MILLISECONDS = frozenset({"ms", "msec", "millisecond", "milliseconds"})
 _COMPOSITE = re.compile(r"(?P<unit>[^-/]+)(?P<join>[-/])(?P<time>[A-Za-z]+)")
 _MOST_DIGITS = 18
+_MOST_NUMBERS = 8
 _BIT = "b"
 
 
@@ -60,7 +61,9 @@ def focus_unit(text: str | None) -> str | None:
 def _counted(words: list[str]) -> tuple[int | None, list[str]]:
     """Split off a number in front, if it is whole and a unit follows."""
     product, index = Fraction(1), 0
-    for index, word in enumerate(words):  # noqa: B007 - where it ended is what matters
+    # More numbers in a row are none that anybody means.
+    first = words[: _MOST_NUMBERS + 1]
+    for index, word in enumerate(first):  # noqa: B007 - where it ended is what matters
         known = _NUMBERS.get(word.lower())
         if known is None and word.isascii() and word.isdigit() and len(word) <= _MOST_DIGITS:
             known = Fraction(int(word))

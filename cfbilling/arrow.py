@@ -25,6 +25,7 @@ MOST_DIGITS = 38
 _QUANTITY_SCALE = 22
 _MONEY_SCALE = 28
 _MOST_TOLD = 100
+_IDENTITY = ("BillingAccountId", "ServiceName", "x_BillableMetricName", "ChargePeriodStart", "id")
 _MISFITS = (pa.ArrowInvalid, OverflowError, decimal.DecimalException)
 
 
@@ -162,12 +163,11 @@ class RecordColumns:
                 self._converted(column, [value])
             except _MISFITS:
                 told = f"{column.wire_name} {str(value)[:_MOST_TOLD]} does not fit {kind}"
-                return NumberOutOfRange(f"{told}, in {_identity(record)}", column=column.wire_name)
+                return NumberOutOfRange(f"{told}{_identity(record)}", column=column.wire_name)
         return NumberOutOfRange(f"{column.wire_name} does not fit {kind}", column=column.wire_name)
 
 
 def _identity(record: Record) -> str:
     wire = record.to_wire()
-    names = ("BillingAccountId", "ServiceName", "x_BillableMetricName", "ChargePeriodStart")
-    told = [f"{name} {wire[name]}" for name in names if name in wire]
-    return "the record with " + ", ".join(told)
+    told = [f"{name} {str(wire[name])[:_MOST_TOLD]}" for name in _IDENTITY if name in wire]
+    return f", in the record with {', '.join(told)}" if told else ""

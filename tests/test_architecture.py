@@ -48,7 +48,7 @@ ARROWS = {
     "client": f"streams transport decoding protocol _concurrency _services _version {PUBLIC}",
     "__init__": f"client streams protocol _version {PUBLIC}",
     "__main__": "cli",
-    "cli": "__init__ arrow sandbox events integrations progress sync",
+    "cli": "__init__ arrow cycles sandbox events integrations progress sync",
     "sandbox": "",
 }
 # The same inside the sandbox, whose other files are at its root for users.

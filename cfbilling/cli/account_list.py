@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing, nullcontext
 
 import attrs
 
-from cfbilling import AccountFailure, BillingClient, BillingError, Credentials, Record
+from cfbilling import AccountFailure, BillingClient, BillingError, Record
 from cfbilling.cli.accounts import Accounts
 from cfbilling.cli.connection import Connection
 from cfbilling.cli.in_order import in_order
+from cfbilling.cli.own_clients import OwnClients
 from cfbilling.cli.query import Batch
 from cfbilling.events import AccountDone, AccountFailed, Observer
 
@@ -39,20 +40,22 @@ class AccountList:
         self, connection: Connection, observer: Observer
     ) -> AsyncGenerator[Batch, None]:
         """Yield the list of each account in order, or that it failed."""
-        async with AsyncExitStack() as stack:
-            clients: dict[Credentials, BillingClient] = {}
-            for credentials in {self.accounts.credentials, *self._own.values()}:
-                client = connection.client(credentials, observer)
-                clients[credentials] = await stack.enter_async_context(client)
-            first = clients[self.accounts.credentials]
+        own = self.accounts.own or {}
+        clients = OwnClients(connection, observer, own.values())
+        async with (
+            aclosing(clients),
+            connection.client(self.accounts.credentials, observer) as usual,
+        ):
 
             async def asked(account_id: str) -> Batch:
-                client = clients[self._own.get(account_id, self.accounts.credentials)]
-                batch = await self._asked(client, account_id)
+                credentials = own.get(account_id)
+                lent = nullcontext(usual) if credentials is None else clients.lent(credentials)
+                async with lent as client:
+                    batch = await self._asked(client, account_id)
                 observer(_ended(account_id, batch))
                 return batch
 
-            ids = self._ids(first)
+            ids = self._ids(usual)
             async with (
                 aclosing(ids),
                 aclosing(in_order(ids, asked, connection.concurrency)) as all_,
@@ -61,10 +64,6 @@ class AccountList:
                     # A format takes no empty batch.
                     if isinstance(batch, AccountFailure) or batch[1]:
                         yield batch
-
-    @property
-    def _own(self) -> Mapping[str, Credentials]:
-        return self.accounts.own or {}
 
     async def _ids(self, client: BillingClient) -> AsyncGenerator[str, None]:
         if self.accounts.are_all:

@@ -21,7 +21,7 @@ from cfbilling.cli.exit_codes import (
 )
 from cfbilling.cli.waiting import failure_told
 
-__all__ = ["run"]
+__all__ = ["cannot_write", "run"]
 
 
 Command = Callable[[], Coroutine[Any, Any, int]]
@@ -38,10 +38,26 @@ def run(command: Command) -> NoReturn:
         code = _exit_code(command)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python would flush standard output once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_what_is_left()
         code = OK
+    except OSError as error:
+        code = cannot_write(error)
     sys.exit(code)
+
+
+def cannot_write(error: OSError) -> int:
+    """Say that the output cannot be written, and return the exit code for that."""
+    print_error(f"cannot write: {error}")
+    _give_up_what_is_left()
+    return OUTPUT
+
+
+def _give_up_what_is_left() -> None:
+    """Leave nothing for Python to write at its end, which would fail once more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _exit_code(command: Command) -> int:
@@ -56,11 +72,6 @@ def _exit_code(command: Command) -> int:
     except BillingError as error:
         print_error(failure_told(error))
         return exit_code_of(error)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        print_error(f"cannot write: {error}")
-        return OUTPUT
 
 
 async def _until_ended(command: Coroutine[Any, Any, int]) -> int:

@@ -112,3 +112,51 @@ def test_only_our_own_lines_are_on_standard_error(shell: Shell, account: str, co
     assert ran.returncode == 0
     assert any(b" retries" in line for line in lines)
     assert [] == [line for line in lines if not line.startswith(b"cfbilling: ")]
+
+
+def _redirected(
+    shell: Shell, redirection: str, *arguments: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the command to its end as a shell does, with its streams redirected."""
+    script = f'exec "$@" {redirection}'
+    return subprocess.run(
+        ["/bin/sh", "-c", script, "sh", *COMMAND, *arguments],
+        env=shell.environment(),
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/full"])
+@pytest.mark.parametrize(
+    "arguments",
+    [("usage", "--last", "1d"), ("report", "--last", "1d"), ("check",), ("sandbox",), ("--help",)],
+    ids=lambda arguments: arguments[0],
+)
+def test_what_cannot_be_printed_is_an_error(
+    shell: Shell, account: str, arguments: tuple[str, ...], redirection: str
+) -> None:
+    """With standard output closed or full, a line says so, and the exit code is 7."""
+    named = () if arguments[0] in ("sandbox", "--help") else (account,)
+    quiet = ("-q",) if arguments[0] in ("usage", "report") else ()
+    ran = _redirected(shell, redirection, *arguments, *named, *quiet)
+    (line,) = ran.stderr.decode().splitlines()
+    assert (7, True) == (ran.returncode, line.startswith("cfbilling: cannot write: "))
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_file_needs_no_standard_streams(
+    shell: Shell, account: str, tmp_path: Path, redirection: str
+) -> None:
+    """Where standard streams are closed, as some schedulers do, a file is written all the same."""
+    target = tmp_path / "out.csv"
+    ran = _redirected(shell, redirection, "usage", account, "--last", "1d", "-o", str(target))
+    assert (0, b"", True) == (ran.returncode, ran.stdout, target.stat().st_size > 0)
+
+
+def test_errors_are_no_data(shell: Shell, account: str) -> None:
+    """With standard error closed, nothing of it comes among the records."""
+    shell.sandbox.refuse(account)
+    ran = _redirected(shell, "2>&-", "usage", account, "--last", "1d", "--format", "ndjson")
+    assert (4, b"") == (ran.returncode, ran.stdout)

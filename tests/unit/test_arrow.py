@@ -12,10 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfbilling import ConfigurationError, NumberOutOfRange, UsageRecord
+from cfbilling import (
+    ConfigurationError,
+    NumberOutOfRange,
+    Record,
+    Subscription,
+    UsageRecord,
+)
 from cfbilling.arrow import MOST_DIGITS, RecordColumns, schema
 from cfbilling.decoding.decoder import RecordDecoder
 from tests.unit.strategies import USAGE, array_text, numbers, row_of
+
+BIG = Decimal("1e40")
+NAMED = "x_BillableMetricName " + "m" * 100
 
 
 def _records(**changes: str) -> list[UsageRecord]:
@@ -86,3 +95,20 @@ def test_parts_of_a_record_are_text_with_every_digit() -> None:
     assert Decimal(digits) == json.loads(extra, parse_float=Decimal)["x_New"]["rate"]
     tags = batch.column("Tags").to_pylist()
     assert ({"team": "edge"}, None) == (json.loads(tags[0]), tags[1])
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        (Subscription(price=BIG), "price 1E+40 does not fit decimal128(38, 28)"),
+        (
+            UsageRecord(list_cost=BIG, x_billable_metric_name="m" * 1000),
+            f"ListCost 1E+40 does not fit decimal128(38, 28), in the record with {NAMED}",
+        ),
+    ],
+)
+def test_an_error_says_whose_number_it_is_in_few_words(record: Record, told: str) -> None:
+    """What tells the record is named as far as it has it, and no long text in full."""
+    with pytest.raises(NumberOutOfRange) as caught:
+        RecordColumns(type(record)).batch([record])
+    assert told == caught.value.message

@@ -65,6 +65,12 @@ def test_the_longest_beginning_decides(name: str | None, category: str, subcateg
     assert (category, subcategory) == (row.service_category, row.service_subcategory)
 
 
+def test_a_name_of_very_many_words_is_looked_up_at_once() -> None:
+    """Only as many of its words count as a name of the table has; else this takes for ever."""
+    (row,) = focus_rows()([BillableUsageRecord(service_name="Workers KV " + "of " * 10**6)], None)
+    assert "Databases" == row.service_category
+
+
 def test_a_subcategory_is_of_its_category() -> None:
     """Where one's own table has another category, this package's subcategory is not its."""
     rows = focus_rows({"workers": "Web", "r2": "Storage"})

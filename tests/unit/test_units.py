@@ -38,10 +38,19 @@ def test_a_unit_is_spelled_as_focus_spells_it(told: str, unit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "told", ["Million", "Half Requests", "X-rays", "A-b-c", "größe", "9" * 19 + " X"]
+    "told",
+    [
+        "Million",
+        "Half Requests",
+        "X-rays",
+        "A-b-c",
+        "größe",
+        "9" * 19 + " X",
+        "999999999999999999 " * 300 + "X",
+    ],
 )
 def test_what_has_no_rule_stays(told: str) -> None:
-    """A number without a unit, one that is not whole, a hyphen that joins no time."""
+    """A number without a unit, one that is not whole or has no end, a hyphen without a time."""
     assert told == focus_unit(told)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from cfbilling import NotCovered
 from cfbilling.cli.check.probes import SOURCES, Probe, costs_of
@@ -26,7 +26,9 @@ def table_of(scope_id: str, probes: Sequence[Probe]) -> Table:
 
 def overview(found: Mapping[str, Sequence[Probe]]) -> Table:
     """Return a line for each account, and a column for each endpoint."""
-    table = Table("Account", "costs", *SOURCES, title="Endpoints", title_justify="left")
+    # An id that is cut names no account.
+    account = Column("Account", overflow="fold")
+    table = Table(account, "costs", *SOURCES, title="Endpoints", title_justify="left")
     for account_id, probes in found.items():
         cells = [_cell(probe) for probe in (costs_of(probes), *probes)]
         table.add_row(plain(account_id), *cells)

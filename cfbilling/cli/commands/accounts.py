@@ -22,6 +22,7 @@ from cfbilling.cli.options import (
 )
 from cfbilling.cli.output import opened
 from cfbilling.cli.process import run
+from cfbilling.cli.waiting import tell_pause
 
 __all__ = ["accounts"]
 
@@ -46,7 +47,10 @@ async def _write(connection: Connection, choice: FormatChoice, path: str | None)
     found = 0
     with opened(path) as output:
         writing = Writing(shape, output)
-        async with connection.client(credentials) as client, aclosing(client.accounts()) as stream:
+        async with (
+            connection.client(credentials, tell_pause) as client,
+            aclosing(client.accounts()) as stream,
+        ):
             async for batch in stream.batches():
                 found += len(batch)
                 await writing.rows("", batch)

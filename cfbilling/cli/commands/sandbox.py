@@ -6,6 +6,7 @@ import asyncio
 import re
 import shlex
 import signal
+from contextlib import AsyncExitStack
 from typing import Any
 
 import click
@@ -70,11 +71,7 @@ def sandbox(*, host: str, port: int, quota: str, accounts_out: str | None, **giv
         if accounts_out is not None:
             require_writable(accounts_out)
         server = Sandbox(host=host, port=port, quota=requests, window=window, **given)
-        try:
-            return await _serve(server, accounts_out)
-        except OSError as error:
-            reason = f"cannot listen on {host}:{port}: {error.strerror}"
-            raise CommandError(reason, NETWORK) from error
+        return await _serve(server, f"{host}:{port}", accounts_out)
 
     run(serve)
 
@@ -88,12 +85,16 @@ def _quota(text: str) -> tuple[int | None, float]:
     return int(found[1]) or None, window
 
 
-async def _serve(server: Sandbox, accounts_out: str | None) -> int:
+async def _serve(server: Sandbox, where: str, accounts_out: str | None) -> int:
     """Serve until Ctrl-C or SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with server:
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(server)
+        except OSError as error:
+            raise CommandError(f"cannot listen on {where}: {error.strerror}", NETWORK) from error
         if accounts_out is not None:
             await write_whole(accounts_out, _accounts_file(server))
         print("\n".join(_instructions(server, accounts_out)), flush=True)

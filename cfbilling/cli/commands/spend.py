@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from cfbilling import BillingClient, Record
-from cfbilling.cli.errors import CommandError
-from cfbilling.cli.exit_codes import OUTPUT
+from cfbilling import BillingClient, BillingError, DecodeError, Record
+from cfbilling.cli.errors import CommandError, print_error
+from cfbilling.cli.exit_codes import OUTPUT, OVER
 from cfbilling.cli.export import run_export
 from cfbilling.cli.options import (
     accounts_argument,
@@ -25,6 +25,7 @@ from cfbilling.cli.spend.asking import ask_spending
 from cfbilling.cli.spend.limits import limits_of
 from cfbilling.cli.spend.line import SpendLine
 from cfbilling.cli.spend.verdict import JudgedList, Verdict
+from cfbilling.cli.waiting import failure_told
 
 __all__ = ["spend"]
 
@@ -67,11 +68,21 @@ def spend(account: tuple[str, ...], *, given_limits: tuple[str, ...], **given: A
         verdict = Verdict(bool(limits), verbosity_from(given).quiet)
 
         async def ask(client: BillingClient, account_id: str) -> Sequence[Record]:
-            return await ask_spending(client, account_id, limits)
+            try:
+                return await ask_spending(client, account_id, limits)
+            except CommandError as error:
+                # What nobody can add up is of one account, and says nothing of the others.
+                raise DecodeError(str(error)) from error
 
         question = JudgedList(accounts_from(given, account), SpendLine, ask, verdict)
         try:
             return verdict.exit_code(await run_export(export_from(given, question)))
+        except (BillingError, CommandError) as error:
+            if not verdict.is_over:
+                raise
+            # Such as of the list of accounts, which ends the run before its end.
+            print_error(failure_told(error) if isinstance(error, BillingError) else error)
+            return OVER
         except BrokenPipeError:
             if not limits:
                 raise

@@ -100,7 +100,8 @@ class GatheredColumns:
         try:
             batch = self.columns.batch(records, account_id)
         except NumberOutOfRange as error:
-            raise CommandError(f"{error.message} (see --decimal-scale)", OUTPUT) from error
+            told = f"{account_id}: {error.message} (see --decimal-scale)"
+            raise CommandError(told, OUTPUT) from error
         self.add_columns(batch)
 
     def add_columns(self, batch: Any) -> None:

@@ -24,6 +24,7 @@ from cfbilling import (
 from cfbilling.cli.cycle_lines import CycleLine
 from cfbilling.cli.plain_text import plain_number
 from cfbilling.cli.spend.line import SpendLine
+from cfbilling.cycles import utc_day
 
 __all__ = ["TableColumn", "columns_of", "group_columns"]
 
@@ -57,7 +58,7 @@ def _number(pick: Callable[[Any], Decimal | None]) -> Value:
 
 
 def _day_of(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%d}"
+    return None if moment is None else utc_day(moment).isoformat()
 
 
 def _period(subscription: Subscription) -> str | None:

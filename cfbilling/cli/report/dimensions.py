@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal, get_args
 
 from cfbilling import FocusRecord
+from cfbilling.cycles import utc_day
 
 __all__ = [
     "DIMENSIONS",
@@ -59,7 +60,7 @@ def product_of(record: FocusRecord) -> str:
 def start_of(record: FocusRecord, length: int = _DAY) -> str:
     """Return the day of a charge in UTC, or so many characters of it."""
     start = record.charge_period_start
-    return _NO_DATE if start is None else start.date().isoformat()[:length]
+    return _NO_DATE if start is None else utc_day(start).isoformat()[:length]
 
 
 _NAMES: Mapping[str, Callable[[FocusRecord], str]] = {

@@ -24,9 +24,10 @@ def remarks(answer: Answer) -> Iterator[str]:
                 f"Nothing was billed in {plain(currency)}; "
                 f"the list cost of these records is {cost}."
             )
-    yield from map(str, answer.incomplete)
-    yield from answer.unfinished
+    # Of all accounts that a credential sees, an id may be any text of the service.
+    yield from (plain(str(account)) for account in answer.incomplete)
+    yield from map(plain, answer.unfinished)
     for account in answer.incomplete_before:
-        yield f"In the period before: {account}"
+        yield plain(f"In the period before: {account}")
     if not answer.is_comparable:
         yield "Not compared with the period before, since accounts failed."

@@ -47,6 +47,8 @@ class Verdict:
             self.is_unknown = True
             _tell(line, f"not known to be within {_number(line.limit)}: {_spent(line)}")
         elif line.limit is None and line.total_cost != 0 and self.has_limits:
+            # What has no price or no currency may be in one that has a limit.
+            self.is_unknown |= line.total_cost is None or line.currency is None
             _tell(line, f"compared with no --over: {_spent(line)}")
 
     def remark(self, line: SpendLine) -> None:

@@ -32,6 +32,14 @@ def _kinds(sandbox: Sandbox) -> tuple[str, str, str, str]:
     return self_serve, contract, neither, both
 
 
+def test_a_narrow_terminal_cuts_no_id(shell: Shell) -> None:
+    """Where a line has no room for an account's id, it goes on in the next."""
+    ids = shell.sandbox.account_ids
+    shown = shell.run("check", *ids, COLUMNS="80").stdout.decode()
+    cells = [line.split("│")[1].strip() for line in shown.splitlines() if line.startswith("│")]
+    assert "".join(ids) == "".join(cells)
+
+
 def test_a_self_serve_account_has_version_1(shell: Shell, account: str) -> None:
     """Its costs are in version 1, and what it is not let into is no lack of a permission."""
     shell.sandbox.set_kind(account, "self_serve")

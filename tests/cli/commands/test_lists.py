@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from cfbilling import (
     Subscription,
 )
 from cfbilling.sandbox import Sandbox, WireRecord
-from tests.cli.shell import Shell, serving
+from tests.cli.shell import COMMAND, Shell, run_here, saying, serving
 from tests.cli.wire import parsed
 
 Truth = Callable[[Sandbox, str], list[WireRecord]]
@@ -130,3 +131,33 @@ def test_no_account_at_all_is_said() -> None:
         ran = Shell(sandbox).run("accounts", "--format", "ndjson")
     assert (0, b"") == (ran.returncode, ran.stdout)
     assert b"sees no account" in ran.stderr
+
+
+def test_a_number_without_a_column_is_named(tmp_path: Path) -> None:
+    """What Parquet cannot hold is told with its account and its id."""
+    target = tmp_path / "fees.parquet"
+    with saying('"id":"fee","price":1e40') as environment:
+        account = environment["CLOUDFLARE_ACCOUNT_ID"]
+        ran = run_here("subscriptions", account, "-q", "-o", str(target), environment=environment)
+    told = ran.stderr.decode()
+    assert (7, True) == (ran.returncode, told.startswith(f"cfbilling: {account}: price 1E+40 does"))
+    assert "id fee (see --decimal-scale)" in told
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_very_many_credentials_need_few_files(tmp_path: Path) -> None:
+    """A connection is open only while accounts of its credential are asked about."""
+    with serving(accounts=80, tokens=80, quota=None) as sandbox:
+        names = {f"TOKEN_{number}": token for number, token in enumerate(sandbox.api_tokens)}
+        pairs = zip(sandbox.account_ids, names, strict=True)
+        path = tmp_path / "accounts.txt"
+        path.write_text("".join(f"{account_id},{name}\n" for account_id, name in pairs))
+        script = 'ulimit -n 50; exec "$@"'
+        arguments = ("credits", "--accounts-file", str(path), "--attempts", "1", "--quiet")
+        ran = subprocess.run(
+            ["/bin/sh", "-c", script, "sh", *COMMAND, *arguments, "--format", "ndjson"],
+            env=Shell(sandbox).environment(**names),
+            capture_output=True,
+            check=False,
+        )
+    assert (0, b"", 80) == (ran.returncode, ran.stderr, len(ran.stdout.splitlines()))

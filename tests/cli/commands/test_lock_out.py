@@ -64,11 +64,13 @@ def test_a_profile_is_refused_within_seconds(shell: Shell, account: str) -> None
     assert re.search(LEFT, ran.stderr.decode())
 
 
-def test_a_profile_says_that_it_waits() -> None:
-    """Who allows a wait is told of it, and gets the profile."""
+@pytest.mark.parametrize("command", ["profile", "accounts"])
+def test_a_command_without_a_bar_says_that_it_waits(command: str) -> None:
+    """Who allows a wait is told of it, and gets the answer."""
     with serving(quota=1, window=1) as sandbox:
         sandbox.consume(1)
-        ran = Shell(sandbox).run("profile", sandbox.account_ids[0], "--max-wait", "30")
+        named = () if command == "accounts" else (sandbox.account_ids[0],)
+        ran = Shell(sandbox).run(command, *named, "--max-wait", "30")
     assert ran.returncode == 0
     assert b"the quota is used up: waiting 0:0" in ran.stderr
 

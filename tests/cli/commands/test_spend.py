@@ -210,6 +210,18 @@ def test_over_wins_over_failed(shell: Shell, account: str) -> None:
     assert f"{account}: over 50: " in ran.stderr.decode()
 
 
+def test_over_wins_over_a_list_that_breaks_off() -> None:
+    """Where the list of accounts fails after one that is over, the code is 8 all the same."""
+    with serving(quota=None, accounts=60, records_per_day=1) as sandbox:
+        sandbox.faults.add(Fault(times=None, endpoint="accounts", query={"page": "2"}, status=500))
+        arguments = ("--all-accounts", "--attempts", "1", "--concurrency", "1", "--over")
+        codes = [
+            Shell(sandbox).run("spend", *arguments, limit, "-q").returncode
+            for limit in ("0", "99999999")
+        ]
+    assert [8, 6] == codes
+
+
 def test_when_all_failed_their_reason_is_the_code(shell: Shell, account: str) -> None:
     """No account is no success, with the exit code of the reason."""
     shell.sandbox.refuse(account)
@@ -240,6 +252,26 @@ def test_unknown_is_not_zero(members: str, limit: tuple[str, ...], code: int) ->
     assert (code == 1) == (b"not known to be within" in ran.stderr)
 
 
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        ('"BillingCurrency":"USD","state":"Expired"', 1),
+        ('"BilledCost":60,"state":"Expired"', 1),
+        ('"BilledCost":60,"BillingCurrency":" ","state":"Expired"', 1),
+        ('"BilledCost":60,"BillingCurrency":"EUR","state":"Paid"', 1),
+        ('"BilledCost":60,"BillingCurrency":"EUR","state":"Expired"', 0),
+        ('"BilledCost":0,"state":"Expired"', 0),
+    ],
+)
+def test_what_may_be_in_a_currency_with_a_limit_is_not_within_it(members: str, code: int) -> None:
+    """Where limits are of currencies only, charges without a price or a currency are unknown."""
+    with saying(members) as environment:
+        account = environment["CLOUDFLARE_ACCOUNT_ID"]
+        ran = run_here("spend", account, "--over", "50USD", "-q", environment=environment)
+    named = f"{account}: compared with no --over: " in ran.stderr.decode()
+    assert (code, "EUR" in members or code == 1) == (ran.returncode, named)
+
+
 def test_json_is_one_array(shell: Shell, tmp_path: Path) -> None:
     """All lines are objects of one array, in the order in which the accounts were named."""
     target = tmp_path / "spent.json"
@@ -249,6 +281,16 @@ def test_json_is_one_array(shell: Shell, tmp_path: Path) -> None:
     assert [(account, 50, True) for account in ids] == [
         (line["AccountId"], line["Limit"], line["IsOver"]) for line in found
     ]
+
+
+def test_amounts_that_nobody_can_add_fail_their_account() -> None:
+    """An account whose amounts have too many digits between them is named, and has no line."""
+    members = '"BilledCost":1e999999,"BillingCurrency":"USD","price":1,"currency":"USD"'
+    with saying(members) as environment:
+        ids = "a" * 32, "b" * 32
+        ran = run_here("spend", *ids, "--over", "50", environment=environment)
+    failed = [line.split()[1] for line in ran.stderr.decode().splitlines() if "failed:" in line]
+    assert (6, b"", [*ids]) == (ran.returncode, ran.stdout, failed)
 
 
 @pytest.mark.parametrize("shape", ["table", "csv"])

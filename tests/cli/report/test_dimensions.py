@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
+import pytest
+
 from cfbilling import FocusRecord
+from cfbilling.cli.report.dimensions import Dimension
 from cfbilling.cli.report.totals import Totals
 
 FIRST, SECOND = "a" * 32, "b" * 32
@@ -46,3 +50,23 @@ def test_zones_of_one_name_are_two() -> None:
     totals.add("x", FocusRecord())
     names = {f"a.example ({FIRST})", f"a.example ({SECOND})", "c.example", "(no zone)"}
     assert dict.fromkeys(names, 1) == _lines(totals)
+
+
+@pytest.mark.parametrize(
+    ("told", "day"),
+    [
+        ("2025-01-01T00:30:00+02:00", "2024-12-31"),
+        ("2024-12-31T23:30:00-02:00", "2025-01-01"),
+        ("2025-01-01T00:00:00Z", "2025-01-01"),
+        ("0001-01-01T00:00:00+02:00", "0001-01-01"),
+    ],
+)
+def test_days_are_of_utc(told: str, day: str) -> None:
+    """With whatever offset a charge is told, its day, its month and its bar are those of UTC."""
+    start, by = datetime.fromisoformat(told), tuple[Dimension, ...](("day", "month"))
+    record = FocusRecord(billed_cost=Decimal(1), billing_currency="USD", charge_period_start=start)
+    for dimension, name in zip(by, (day, day[:7]), strict=True):
+        totals = Totals(dimension)
+        totals.add(FIRST, record)
+        assert {name: 1} == _lines(totals)
+        assert {day} == {found for days in totals.daily("USD").values() for found in days}

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from cfbilling import BillingError
+from cfbilling.cli.report.answer import Answer, Incomplete
+from cfbilling.cli.report.remarks import remarks
+from cfbilling.cli.report.totals import Totals
 from tests.cli.shell import Ended, run_here, saying, serving
 
 SPAN = ("--from", "2025-01-01", "--to", "2025-01-31")
@@ -65,3 +69,12 @@ def test_an_empty_period_says_so(tmp_path: Path) -> None:
     assert "No records in this period." in page.read_text()
     assert "<table" not in page.read_text()
     assert re.search(r"<text[^>]*>No cost in this period</text>", svg.read_text())
+
+
+def test_an_id_of_the_service_steers_no_terminal() -> None:
+    """An account that the service lists by an id that is none is named in plain text."""
+    failed = [Incomplete("\x1b[2J", BillingError("no id"), 0)]
+    answer = Answer([Totals("product")], failed, incomplete_before=failed)
+    _, *lines = remarks(answer)
+    assert [True, True] == ["\N{REPLACEMENT CHARACTER}[2J" in line for line in lines]
+    assert "\x1b" not in "".join(lines)
