@@ -128,7 +128,7 @@ async def test_taskiq(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_url
     api = pytest.importorskip("taskiq.api", reason=WHY)
     monkeypatch.setenv("REDIS_URL", redis_url)
     async with service(monkeypatch, tmp_path) as (sandbox, units):
-        jobs = recipe("taskiq")
+        jobs, began = recipe("taskiq"), datetime.now(UTC)
         sandbox.faults.add(Fault(status=429, retry_after=1, times=1))
         jobs.broker.is_worker_process = True
         await jobs.broker.startup()
@@ -146,7 +146,7 @@ async def test_taskiq(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_url
         # The scheduler fires an id only once while it knows it.
         names = [again.schedule_id.split() for again in scheduled]
         assert {unit.id for unit in refused} == {unit_id for unit_id, _ in names}
-        assert all(datetime.fromisoformat(when) > datetime.now(UTC) for _, when in names)
+        assert all(datetime.fromisoformat(when) > began for _, when in names)
         assert all([unit.to_dict()] in [again.args for again in scheduled] for unit in refused)
         receiving.cancel()
         await asyncio.wait([receiving])
