@@ -63,20 +63,27 @@ def _rank(name: str) -> tuple[int, str]:
     return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
 
 
-@pytest.mark.parametrize("module", [cfbilling, *MODULES], ids=lambda module: module.__name__)
-def test_all_is_exact_and_sorted(module: ModuleType) -> None:
-    """Each module's ``__all__`` is sorted, exists, and leaves out no public definition."""
-    exported = module.__all__
-    assert sorted(exported, key=_rank) == list(exported)
-    assert all(hasattr(module, name) for name in exported)
-    defined = {
+def _defined(module: ModuleType) -> set[str]:
+    return {
         name
         for name, value in vars(module).items()
         if getattr(value, "__module__", None) == module.__name__
         and (inspect.isclass(value) or inspect.isfunction(value))
         and not name.startswith("_")
     }
-    assert set() == defined - set(exported)
+
+
+# Looked at before any test runs: dlt puts classes of its own into the module that uses it.
+DEFINED = {module: _defined(module) for module in (cfbilling, *MODULES)}
+
+
+@pytest.mark.parametrize("module", DEFINED, ids=lambda module: module.__name__)
+def test_all_is_exact_and_sorted(module: ModuleType) -> None:
+    """Each module's ``__all__`` is sorted, exists, and leaves out no public definition."""
+    exported = module.__all__
+    assert sorted(exported, key=_rank) == list(exported)
+    assert all(hasattr(module, name) for name in exported)
+    assert set() == DEFINED[module] - set(exported)
 
 
 def test_the_promised_names_are_there() -> None:
