@@ -1,10 +1,11 @@
-"""What Parquet and Arrow share: records as columns, gathered until there is enough to write."""
+"""What Parquet and Arrow share: columns are gathered until there is enough to write."""
 
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow has no types
@@ -15,7 +16,7 @@ from cfbilling.cli.errors import CommandError
 from cfbilling.cli.exit_codes import OUTPUT
 from cfbilling.cli.formats.format import account_column
 
-__all__ = ["GatheredColumns", "Sink", "spare_memory"]
+__all__ = ["GatheredColumns", "GatheringFormat", "Sink", "spare_memory"]
 
 # A batch of a few rows takes many times what it says, so that is not for long.
 _MOST_BATCHES = 64
@@ -119,3 +120,68 @@ class GatheredColumns:
         table = pa.Table.from_batches([*self._long, *self._short], self.schema)
         self._long, self._short, self.rows, self.size = [], [], 0, 0
         return table
+
+
+class GatheringFormat(ABC):
+    """Writes columns when enough of them have come together.
+
+    Args:
+        record_type: The class of the records.
+        with_account: Whether the account's id is a column, for records without one.
+        scale: Digits after the point of every number; None for 28 in amounts and prices, 22 in
+            quantities.
+
+    Attributes:
+        scope: The name of the first column of what comes as columns.
+        scale: The digits after the point.
+    """
+
+    most_rows: ClassVar[int]
+    """Rows that are enough to be written."""
+    most_bytes: ClassVar[int]
+    """Bytes of columns that are, of fewer rows."""
+
+    def __init__(self, record_type: type[Record], *, with_account: bool, scale: int | None) -> None:
+        self._waiting = GatheredColumns.of(record_type, with_account=with_account, scale=scale)
+        self.scope, self.scale = self._waiting.scope, scale
+        self._sink = Sink()
+        self._writer: Any = None
+
+    @abstractmethod
+    def _opened(self, file: Any, schema: Any) -> Any:
+        """Return pyarrow's writer into a file."""
+
+    def _written(self, table: Any) -> Any:
+        """Return a table as it is to be written."""
+        return table
+
+    def begin(self) -> bytes:
+        """Return what comes before the first columns."""
+        self._writer = self._opened(pa.PythonFile(self._sink, mode="w"), self._waiting.schema)
+        return self._sink.take()
+
+    def rows(self, account_id: str, records: Sequence[Record]) -> bytes:
+        """Return what there is when enough has come together, else nothing yet."""
+        self._waiting.add(account_id, records)
+        return self._enough()
+
+    def columns(self, batch: Any) -> bytes:
+        """Return the same for columns that are made already."""
+        self._waiting.add_columns(batch)
+        return self._enough()
+
+    def finish(self) -> bytes:
+        """Return what is left, and the end."""
+        if self._waiting.rows:
+            self._write()
+        self._writer.close()
+        return self._sink.take()
+
+    def _enough(self) -> bytes:
+        waiting = self._waiting
+        if waiting.rows >= self.most_rows or waiting.size >= self.most_bytes:
+            self._write()
+        return self._sink.take()
+
+    def _write(self) -> None:
+        self._writer.write_table(self._written(self._waiting.take()))
