@@ -55,7 +55,7 @@ class AccountList:
                 observer(_ended(account_id, batch))
                 return batch
 
-            ids = self._ids(usual)
+            ids = self.accounts.each(usual)
             async with (
                 aclosing(ids),
                 aclosing(in_order(ids, asked, connection.concurrency)) as all_,
@@ -64,14 +64,6 @@ class AccountList:
                     # A format takes no empty batch.
                     if isinstance(batch, AccountFailure) or batch[1]:
                         yield batch
-
-    async def _ids(self, client: BillingClient) -> AsyncGenerator[str, None]:
-        if self.accounts.are_all:
-            async with client.accounts() as accounts:
-                async for account in accounts:
-                    yield account.id or ""
-        for account_id in self.accounts.ids:
-            yield account_id
 
     async def _asked(self, client: BillingClient, account_id: str) -> Batch:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -65,6 +65,15 @@ class AccountIds:
         if self.are_all and not ended:
             raise CommandError("--all-accounts: the credential sees no account", REFUSED)
         return ended if self.are_all else len(self.ids)
+
+    async def each(self, client: BillingClient | None) -> AsyncGenerator[str, None]:
+        """Yield each id; the client is asked for the list of accounts, if that is wanted."""
+        if self.are_all and client is not None:
+            async with client.accounts() as accounts:
+                async for account in accounts:
+                    yield account.id or ""
+        for account_id in self.ids:
+            yield account_id
 
 
 @attrs.frozen

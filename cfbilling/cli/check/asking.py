@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
 from datetime import UTC, date, datetime, timedelta
 
@@ -128,18 +128,10 @@ async def _probed_organization(
 async def _probed(
     client: BillingClient, accounts: Accounts, concurrency: int
 ) -> dict[str, list[Probe]]:
-    async def ids() -> AsyncGenerator[str, None]:
-        if accounts.are_all:
-            async with client.accounts() as stream:
-                async for account in stream:
-                    yield account.id or ""
-        for account_id in accounts.ids:
-            yield account_id
-
     async def asked(account_id: str) -> tuple[str, list[Probe]]:
         return account_id, await probe_sources(client, account_id, _yesterday())
 
-    every = ids()
+    every = accounts.each(client)
     answers = in_order(every, asked, concurrency)
     async with aclosing(every), aclosing(answers):
         return {account_id: probes async for account_id, probes in answers}

@@ -109,7 +109,7 @@ class AccountUnits:
         self, client: BillingClient | None
     ) -> AsyncGenerator[list[WorkUnit], None]:
         """Yield the units of each account together."""
-        async with aclosing(self._ids(client)) as ids:
+        async with aclosing(self._accounts.each(client)) as ids:
             async for account_id in ids:
                 self.asked += 1
                 credential = self._accounts.names.get(account_id)
@@ -124,14 +124,6 @@ class AccountUnits:
                 # Whoever takes them may wait for nothing, and they may be a million.
                 await asyncio.sleep(0)
                 yield units
-
-    async def _ids(self, client: BillingClient | None) -> AsyncGenerator[str, None]:
-        if self._accounts.are_all and client is not None:
-            async with client.accounts() as accounts:
-                async for account in accounts:
-                    yield account.id or ""
-        for account_id in self._accounts.ids:
-            yield account_id
 
     def kept(self) -> Iterator[WorkUnit]:
         """Yield a unit of each account that is remembered."""
