@@ -13,7 +13,7 @@ from aiohttp import web
 
 from cfbilling import ApiToken, BillingClient, Clock, RetryPolicy
 
-__all__ = ["Asked", "Served", "json_server", "refused", "result"]
+__all__ = ["Answer", "Asked", "Served", "json_server", "refused", "result"]
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 

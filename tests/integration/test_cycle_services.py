@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from cfbilling import ApiToken, BillingClient, Clock, DecodeError, RetryPolicy
 from cfbilling.events import ChargesAmbiguous, EndDateLearned, Event
 from cfbilling.sandbox import Sandbox
+from tests.integration.json_server import Answer, Asked, json_server, result
 from tests.integration.test_billing_cycles import TODAY, multiset, subscription
 from tests.integration.truth import received, truth
 
@@ -55,32 +55,26 @@ async def serving(
 ) -> AsyncGenerator[BillingClient, None]:
     """Serve version 1; ``info`` has subscriptions for accounts that differ from the others."""
 
-    async def answer(request: web.Request) -> web.Response:
-        account = request.path.split("/")[2]
-        if request.path.endswith("/info"):
+    def answer(asked: Asked) -> Answer:
+        account = asked.path.split("/")[2]
+        if asked.path.endswith("/info"):
             told: Any = {"covered": True, "subscriptions": info.get(account, list(several))}
         else:
-            first, last = (date.fromisoformat(request.query[name]) for name in ("from", "to"))
+            first, last = (date.fromisoformat(asked.query[name]) for name in ("from", "to"))
             told = rows(account, first, last)
-        body = {"errors": [], "messages": [], "result": told, "success": True}
-        return web.json_response(body)
+        return result(told)
 
-    application = web.Application()
-    application.router.add_route("GET", "/{path:.*}", answer)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        async with BillingClient(
+    async with (
+        json_server(answer) as served,
+        BillingClient(
             ApiToken("token"),
-            base_url=f"http://127.0.0.1:{runner.addresses[0][1]}",
+            base_url=served.url,
             clock=Clock(now=lambda: NOON),
             retry=RetryPolicy(attempts=1),
             observer=events.append,
-        ) as client:
-            yield client
-    finally:
-        await runner.cleanup()
+        ) as client,
+    ):
+        yield client
 
 
 async def test_a_charge_taken_back_between_two_requests_teaches_nothing_wrong() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import date
 
 from cfbilling.cli.accounts import AccountIds
 from cfbilling.cli.sync.failures import Failures
 from cfbilling.cli.sync.months import MonthRange
 from cfbilling.cli.sync.units import AccountUnits, Table
+from tests.conftest import OtherTurns
 
 
 async def test_planning_lets_others_go_on() -> None:
@@ -16,15 +16,6 @@ async def test_planning_lets_others_go_on() -> None:
     ids = [f"{number:032x}" for number in range(50)]
     table = Table("costs", MonthRange(date(2025, 1, 1), date(2025, 3, 1)))
     units = AccountUnits(AccountIds(ids), table, Failures(), remembers=False)
-    turns = 0
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    other = asyncio.ensure_future(count())
-    assert 100 == len([unit async for unit in units.each(None)])
-    other.cancel()
-    assert turns >= 50
+    async with OtherTurns() as turns:
+        assert 100 == len([unit async for unit in units.each(None)])
+    assert turns.count >= 50

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import pickle
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from cfbilling import ConfigurationError, plan
 from cfbilling.store.folder import Folder
 from cfbilling.store.store import Store
+from tests.conftest import OtherTurns
 
 
 def test_parquet_without_pyarrow_names_the_extra(
@@ -83,15 +83,7 @@ def test_a_password_does_not_travel() -> None:
 
 async def test_pruning_lets_others_go_on(tmp_path: Path) -> None:
     """However many units say what is to stay, the event loop has turns for others meanwhile."""
-    turns, units = 0, plan(("0" * 31 + "a" for _ in range(1000)), "2025-01-01", "2025-01-02")
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    other = asyncio.ensure_future(count())
-    assert [] == await Store(tmp_path, format="ndjson").prune(units)
-    other.cancel()
-    assert turns > 10
+    units = plan(("0" * 31 + "a" for _ in range(1000)), "2025-01-01", "2025-01-02")
+    async with OtherTurns() as turns:
+        assert [] == await Store(tmp_path, format="ndjson").prune(units)
+    assert turns.count > 10
