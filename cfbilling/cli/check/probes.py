@@ -18,6 +18,7 @@ __all__ = [
     "Probe",
     "costs_of",
     "is_lack_of_permission",
+    "is_not_let_in",
     "probe_accounts",
     "probe_all",
     "probe_organization",
@@ -58,6 +59,11 @@ class Probe:
     def is_open(self) -> bool | None:
         """Whether it is open; ``None`` if that is not known."""
         return None if isinstance(self.error, RateLimited) else self.error is None
+
+
+def is_not_let_in(error: BillingError) -> bool:
+    """Return whether it is what an account is told that an endpoint is not for; of any code."""
+    return error.status in _NOT_LET_IN and not isinstance(error, RateLimited)
 
 
 def is_lack_of_permission(error: BillingError | None) -> bool:
@@ -158,7 +164,7 @@ def costs_of(probes: Sequence[Probe]) -> Probe:
         return Probe("costs", "yes, from version 2 (contract)", brief="v2")
     if isinstance(first, RateLimited):
         return attrs.evolve(by_name[_COST_QUERY], name="costs")
-    if first.status not in _NOT_LET_IN:
+    if not is_not_let_in(first):
         return Probe("costs", "no: 'usage --cost' failed, and may be where they are", first)
     if second is None:
         return Probe("costs", "yes, from version 1 (self-serve)", brief="v1")

@@ -47,7 +47,7 @@ def cost_tables(
         shows_trend: Whether a cost has its months beside it, and not a bar.
         shows_usage: Whether there is a column for what was used.
     """
-    months = _months(totals)
+    months = _months(totals) if shows_trend else []
     for currency in totals.tables:
         rows = totals.rows(currency, top)
         lines = [*rows, totals.total(currency)]

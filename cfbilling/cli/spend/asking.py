@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import UTC, date, datetime, timedelta
-from http import HTTPStatus
 
-from cfbilling import ApiError, BillingClient, DateChunk, RateLimited
+from cfbilling import ApiError, BillingClient, DateChunk
+from cfbilling.cli.check.probes import is_not_let_in
 from cfbilling.cli.spend.limits import Limits
 from cfbilling.cli.spend.line import Period, SpendLine
 from cfbilling.cli.spend.spending import Spending
@@ -16,8 +16,6 @@ __all__ = ["ask_spending"]
 
 _DAY = timedelta(days=1)
 _LONGER_THAN_A_MONTH = timedelta(days=32)
-# What an account of version 2 is told where version 1 tells cycles; the code may be any.
-_NOT_LET_IN = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
 
 
 async def ask_spending(
@@ -60,7 +58,7 @@ async def _cycle(
     try:
         cycles = await client.billing_cycles(account_id)
     except ApiError as refusal:
-        if refusal.status not in _NOT_LET_IN or isinstance(refusal, RateLimited):
+        if not is_not_let_in(refusal):
             raise
         return refusal
     return None if cycles.covered is False else cycles.current(now)
