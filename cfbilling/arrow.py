@@ -15,7 +15,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow has no types
 from cfbilling._record import Column, Record
 from cfbilling.errors import ConfigurationError, NumberOutOfRange
 
-__all__ = ["MOST_DIGITS", "RecordColumns", "schema"]
+__all__ = ["MOST_DIGITS", "RecordColumns", "checked_scale", "schema"]
 
 MOST_DIGITS = 38
 """The digits of a decimal column, before and after the point together."""
@@ -27,6 +27,19 @@ _MONEY_SCALE = 28
 _MOST_TOLD = 100
 _IDENTITY = ("BillingAccountId", "ServiceName", "x_BillableMetricName", "ChargePeriodStart", "id")
 _MISFITS = (pa.ArrowInvalid, OverflowError, decimal.DecimalException)
+
+
+def checked_scale(decimal_scale: int | None) -> int | None:
+    """Return the argument *decimal_scale*.
+
+    Raises:
+        ConfigurationError: If it is none.
+    """
+    if decimal_scale is not None and (
+        type(decimal_scale) is not int or not 0 <= decimal_scale <= MOST_DIGITS
+    ):
+        raise ConfigurationError(f"decimal_scale must be 0 to {MOST_DIGITS}")
+    return decimal_scale
 
 
 def schema(
@@ -47,10 +60,7 @@ def schema(
     Raises:
         ConfigurationError: For a scale that is none, or a scope that cannot be a column's name.
     """
-    if decimal_scale is not None and (
-        type(decimal_scale) is not int or not 0 <= decimal_scale <= MOST_DIGITS
-    ):
-        raise ConfigurationError(f"decimal_scale must be 0 to {MOST_DIGITS}")
+    checked_scale(decimal_scale)
     if scope is not None:
         _check_scope(record_type, scope)
     first = [] if scope is None else [(scope, pa.string())]

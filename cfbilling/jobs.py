@@ -23,7 +23,7 @@ from cfbilling.protocol.requests import Query, Request, Source, charge_query, ch
 from cfbilling.protocol.splitter import Moment, whole_range
 from cfbilling.records import ChargeRecord
 
-__all__ = ["UnitEndpoint", "WorkUnit", "plan"]
+__all__ = ["UnitEndpoint", "WorkUnit", "checked_units", "plan"]
 
 UnitEndpoint: TypeAlias = Literal[
     "usage", "organization_usage", "billable_usage", "costs", "paygo_usage", "paygo_usage_beta"
@@ -34,6 +34,17 @@ _VERSION = 1
 _DIGEST_BYTES = 8
 _DAY = timedelta(days=1)
 _MONTHS = 12
+
+
+def checked_units(units: Iterable[WorkUnit]) -> Iterable[WorkUnit]:
+    """Return the argument *units*; what is in it is not looked at.
+
+    Raises:
+        ConfigurationError: If it is none, such as one text.
+    """
+    if isinstance(units, str | bytes | Mapping) or not isinstance(units, Iterable):
+        raise ConfigurationError("units must be an iterable of units, and no async one")
+    return units
 
 
 def _day(name: str, given: object) -> date:

@@ -14,7 +14,6 @@ from collections.abc import (
     Callable,
     Coroutine,
     Iterable,
-    Mapping,
     Sequence,
 )
 from datetime import UTC, datetime, time, timedelta
@@ -29,7 +28,7 @@ from cfbilling.errors import (
     FanOutError,
     StoreError,
 )
-from cfbilling.jobs import WorkUnit
+from cfbilling.jobs import WorkUnit, checked_units
 from cfbilling.records import ChargeRecord
 from cfbilling.store.facts import ObjectFacts
 from cfbilling.store.horizon import RESTATE, checked_restate
@@ -120,9 +119,7 @@ async def due(
         StoreError: If the store cannot be read.
     """
     margin = checked_restate(restate)
-    if isinstance(units, str | bytes | Mapping) or not isinstance(units, Iterable):
-        raise ConfigurationError("units must be an iterable of units, and no async one")
-    now, left = client.clock.now().astimezone(UTC), iter(units)
+    now, left = client.clock.now().astimezone(UTC), iter(checked_units(units))
     while some := list(islice(left, _LOOKED_AT)):
         checks = [_is_due(unit, store, now, margin) for unit in some]
         for unit, is_due in zip(some, await _all(checks), strict=True):

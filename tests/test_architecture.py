@@ -37,7 +37,7 @@ ARROWS = {
     "decoding": "_record arrow errors records",
     "jobs": "protocol chunk errors filters records",
     "arrow": "_record errors",
-    "store": "arrow streams decoding jobs _concurrency errors options records",
+    "store": "arrow streams decoding jobs _concurrency errors records",
     "sync": "store streams client jobs errors records",
     "integrations": "sync store streams transport client jobs arrow credentials errors options"
     " records",

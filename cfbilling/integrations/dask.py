@@ -30,7 +30,7 @@ from cfbilling.integrations.cluster.credential_sources import (
 )
 from cfbilling.integrations.cluster.run import Run
 from cfbilling.integrations.cluster.worker import ClientPlugin
-from cfbilling.jobs import WorkUnit
+from cfbilling.jobs import WorkUnit, checked_units
 from cfbilling.options import RetryPolicy, whole_number
 from cfbilling.store.horizon import RESTATE, checked_restate
 from cfbilling.sync import Store, SyncReport, SyncResult
@@ -93,7 +93,7 @@ def sync_on(
     _check_travellers(store, credentials, client)
     checked_restate(restate)
     spread = whole_number("spread", spread, 1)
-    backlog = Backlog(_checked_units(units), retry, spread=spread, ends=ends)
+    backlog = Backlog(_taken_units(units), retry, spread=spread, ends=ends)
     plugin = ClientPlugin(client, credentials, backlog.names)
     patience = _seconds("patience", patience)
     with _connected(dask_client, patience) as connected:
@@ -130,10 +130,8 @@ def _connected(dask_client: Client | str, patience: float) -> Iterator[Client]:
         raise ConfigurationError("dask_client must be a blocking Client, or a scheduler's address")
 
 
-def _checked_units(units: Iterable[WorkUnit]) -> list[WorkUnit]:
-    if isinstance(units, str | Mapping) or not isinstance(units, Iterable):
-        raise ConfigurationError("units must be an iterable of units")
-    taken = list(units)
+def _taken_units(units: Iterable[WorkUnit]) -> list[WorkUnit]:
+    taken = list(checked_units(units))
     if not all(isinstance(unit, WorkUnit) for unit in taken):
         raise ConfigurationError("units must be units of work")
     return taken

@@ -8,7 +8,7 @@ what was there, and is not inserted itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from cfbilling.client import BillingClient
 from cfbilling.errors import AccountFailure, ConfigurationError, FanOutError
 from cfbilling.integrations.pulled import pulled
 from cfbilling.integrations.whole_units import whole_units
-from cfbilling.jobs import WorkUnit
+from cfbilling.jobs import WorkUnit, checked_units
 from cfbilling.store.partitions import folder_of
 
 __all__ = ["GONE_COLUMN", "UNIT_COLUMN", "cfbilling_source"]
@@ -63,12 +63,10 @@ def cfbilling_source(
         ConfigurationError: For an argument that cannot be right. While dlt extracts:
             `FanOutError`, which names the unit that failed.
     """
-    if isinstance(units, str | Mapping) or not isinstance(units, Iterable):
-        raise ConfigurationError("units must be an iterable of units")
     if not callable(client):
         raise ConfigurationError("client must make a BillingClient")
     tables: dict[str, dict[str, WorkUnit]] = {}
-    for unit in units:
+    for unit in checked_units(units):
         if not isinstance(unit, WorkUnit):
             raise ConfigurationError("units must be units of work")
         tables.setdefault(_table_name(unit), {})[unit.id] = unit

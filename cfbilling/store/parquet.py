@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow has no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # likewise
 
-from cfbilling.arrow import MOST_DIGITS, RecordColumns
+from cfbilling.arrow import MOST_DIGITS, RecordColumns, checked_scale
 from cfbilling.decoding.converter import parse
 from cfbilling.records import Column, Record
 from cfbilling.store.facts import ObjectFacts
@@ -131,7 +131,7 @@ class ParquetObjects:
     suffix = ".parquet"
 
     def __init__(self, decimal_scale: int | None = None) -> None:
-        self.decimal_scale = decimal_scale
+        self.decimal_scale = checked_scale(decimal_scale)
 
     def writer(
         self,

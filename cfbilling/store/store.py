@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,7 @@ from typing import Literal, TypeAlias, cast, get_args
 import attrs
 
 from cfbilling.errors import ConfigurationError
-from cfbilling.jobs import WorkUnit
-from cfbilling.options import whole_number
+from cfbilling.jobs import WorkUnit, checked_units
 from cfbilling.records import ChargeRecord
 from cfbilling.store.folder import Folder
 from cfbilling.store.ndjson import NdjsonObjects
@@ -31,8 +30,6 @@ StoreFormat: TypeAlias = Literal["parquet", "ndjson"]
 """``parquet`` needs the extra ``arrow``. ``ndjson`` is gzipped; how many digits of its numbers are
 kept is up to who reads it: DuckDB and Polars make doubles of them."""
 
-
-_MOST_DIGITS = 38
 
 _TURN = 64
 """How many units are looked at in one turn of the event loop: some are only made then."""
@@ -168,11 +165,9 @@ class Store:
                 no unit, before anything is removed.
             StoreError: If the store cannot be listed or written.
         """
-        if isinstance(units, str | bytes | Mapping) or not isinstance(units, Iterable):
-            raise ConfigurationError("units must be an iterable of units, and no async one")
         scopes: dict[str, set[str]] = {}
         example: dict[str, WorkUnit] = {}
-        for number, unit in enumerate(units):
+        for number, unit in enumerate(checked_units(units)):
             if number % _TURN == 0:
                 await asyncio.sleep(0)
             scopes.setdefault(folder_of(unit), set()).add(unit.scope_id)
@@ -242,7 +237,7 @@ def _checked_format(given: object) -> StoreFormat:
 def _checked_scale(scale: int | None, form: StoreFormat) -> int | None:
     if scale is not None and form != "parquet":
         raise ConfigurationError("decimal_scale is for format parquet: others keep each digit")
-    return scale if scale is None else whole_number("decimal_scale", scale, 0, _MOST_DIGITS)
+    return scale
 
 
 def _place(destination: str, options: dict[str, object]) -> Place:
