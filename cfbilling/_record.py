@@ -158,6 +158,7 @@ def unfrozen(record_type: type[Record]) -> type[Record]:
     """
     plain = {
         "__slots__": (),
+        "__init__": object.__init__,
         "__setattr__": object.__setattr__,
         "__delattr__": object.__delattr__,
     }

@@ -142,11 +142,10 @@ def _maker(record_type: type[ChargeRecord], source: str) -> Callable[..., FocusR
     """
     fields = record_type.wire_names
     copied = [f" row.{each.name} = {_expression(each, fields)}" for each in FocusRecord.columns]
-    lines = [f"def make(record, {', '.join(_GIVEN)}):", " row = new(Unfrozen)", *copied]
+    lines = [f"def make(record, {', '.join(_GIVEN)}):", " row = Unfrozen()", *copied]
     lines += [f" row.x_source = {source!r}", " row.extra = record.extra"]
     lines += [" row.__class__ = Frozen", " return row"]
     scope: dict[str, Any] = {
-        "new": object.__new__,
         "unit": lru_cache(_MOST_NAMES)(focus_unit),
         "whole": _whole,
         "exclusive": _exclusive,

@@ -23,7 +23,7 @@ from cfbilling._record import Column
 from cfbilling.arrow import MOST_DIGITS, RecordColumns
 from cfbilling.decoding.converter import UNREADABLE
 from cfbilling.decoding.decoder import required_names
-from cfbilling.decoding.structs import LAST_MICROSECOND, AwareDatetime
+from cfbilling.decoding.moments import LAST_MICROSECOND, AwareDatetime
 from cfbilling.records import Record
 
 __all__ = ["ColumnReader", "Read"]
@@ -160,6 +160,6 @@ def _as_moments(texts: Any, kind: Any) -> Any:
     """
     coded = texts.dictionary_encode()
     unique: list[str] = coded.dictionary.to_pylist()
-    if len(unique) > _MOST_MOMENTS or LAST_MICROSECOND.decode() in "\n".join(unique):
+    if len(unique) > _MOST_MOMENTS or LAST_MICROSECOND in "\n".join(unique):
         raise ValueError
     return pa.array(msgspec.convert(unique, list[AwareDatetime]), kind).take(coded.indices)

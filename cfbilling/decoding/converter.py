@@ -6,7 +6,6 @@ is wrong and where.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -18,7 +17,8 @@ import cattrs
 import msgspec
 from cattrs.gen import make_dict_structure_fn, override
 
-from cfbilling.decoding.structs import AwareDatetime, Refused, exact_decimals
+from cfbilling.decoding.moments import moment
+from cfbilling.decoding.structs import Refused, exact_decimals
 from cfbilling.errors import DecodeError
 from cfbilling.records import Record
 
@@ -33,8 +33,6 @@ UNREADABLE = (
     RecursionError,
     Refused,
 )
-_LAST_MICROSECOND = re.compile(r"(:59:59\.999999)\d+")
-_LEAP_SECOND = re.compile(r"(?<=:59:)60(\.\d+)?(?=[Zz+-])")
 KINDS = {str: "text", bool: "a boolean", dict: "an object", list: "an array", type(None): "null"}
 
 
@@ -79,11 +77,8 @@ def _number_in_text(value: object, _: type) -> Decimal | None:
 
 def _moment(value: object, _: type) -> datetime:
     text = value if isinstance(value, str) else _expected("a date-time", value)
-    # No fraction is rounded up into the next day, and a leap second (RFC 3339) is the last
-    # microsecond of its day, since `datetime` has none.
-    text = _LEAP_SECOND.sub("59.999999", _LAST_MICROSECOND.sub(r"\1", text, 1), 1)
     try:
-        return msgspec.convert(text, AwareDatetime)
+        return moment(text)
     except msgspec.ValidationError:
         raise _WrongValue("expected a date-time with an offset (RFC 3339)") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Generic, TypeVar
 
 import attrs
@@ -56,13 +57,11 @@ class RecordDecoder(Generic[R]):
         Raises:
             DecodeError: If the text is no JSON array of records; it names what and where.
         """
-        if self._structs is None:
-            return self.decode_tolerantly(text, first_index)
-        try:
-            records, missing = self._structs.decode(text)
-        except UNREADABLE:
-            return self.decode_tolerantly(text, first_index)
-        return Batch(records, missing)
+        if self._structs is not None:
+            # What refuses holds values, which no error's traceback may show: so all is done first.
+            with contextlib.suppress(*UNREADABLE):
+                return Batch(*self._structs.decode(text))
+        return self.decode_tolerantly(text, first_index)
 
     def decode_tolerantly(self, text: bytes, first_index: int = 0) -> Batch[R]:
         """Decode like `decode`, by the converter alone."""

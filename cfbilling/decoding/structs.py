@@ -11,30 +11,18 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from types import NoneType
-from typing import Annotated, Any, Generic, TypeAlias, TypeVar, get_args, get_type_hints
+from typing import Any, Generic, TypeAlias, TypeVar, get_args, get_type_hints
 
 import attrs
 import msgspec
 
 from cfbilling._record import unfrozen
+from cfbilling.decoding.moments import Moments
 from cfbilling.records import Record
 
-__all__ = [
-    "LAST_MICROSECOND",
-    "AwareDatetime",
-    "Refused",
-    "StructDecoder",
-    "exact_decimals",
-    "has_struct",
-]
+__all__ = ["Refused", "StructDecoder", "exact_decimals", "has_struct"]
 
 R = TypeVar("R", bound=Record)
-
-LAST_MICROSECOND = b":59:59.999999"
-"""What the text of a time holds that msgspec might round up into the next hour."""
-
-AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
-"""What msgspec calls an RFC 3339 date-time that must have an offset."""
 
 
 class Refused(Exception):
@@ -63,8 +51,9 @@ def exact_decimals() -> Callable[[str], Decimal]:
 _WIRE_TYPES: Mapping[type, Any] = {
     str: str,
     bool: bool,
-    datetime: AwareDatetime,
-    # A Decimal in msgspec would also take a string, so what fills the records does the typing.
+    # What fills the records does the rest: a text of a time is read once, however often it comes,
+    # and a Decimal in msgspec would also take a string.
+    datetime: str,
     Decimal: Any,
     Mapping[str, str | bool]: dict[str, str | bool],
     Mapping[str, object]: dict[str, Any],
@@ -126,51 +115,59 @@ def _fill_for(record_type: type[Record], value_types: Mapping[str, Any]) -> Fill
     attrs makes its own methods the same way. A loop over the fields, or a call with all of them,
     would cost as much as decoding.
     """
+    names, moments = _in_wire_order(record_type), Moments()
     lines = [
         # Names as defaults are looked up faster than global ones, and a call of `type` as such is
         # faster than `__class__`.
         (
-            "def fill(rows, missing, new=new, Unfrozen=Unfrozen, Frozen=Frozen, Decimal=Decimal,"
-            " type=type, int=int):"
+            "def fill(rows, missing, known=known, read=read, Unfrozen=Unfrozen, Frozen=Frozen,"
+            " Decimal=Decimal, of_int=of_int, type=type, int=int):"
         ),
         " records = []",
         " add = records.append",
         " for row in rows:",
-        "  record = new(Unfrozen)",
-    ]
-    for name in _in_wire_order(record_type):
-        metadata = attrs.fields_dict(record_type)[name].metadata
-        is_number = value_types[name] is Decimal
-        may_lack = metadata.get("required") and (is_number or metadata["drifts"])
-        lack = f"missing.add({record_type.wire_names[name]!r})" if may_lack else "pass"
-        if not is_number and not may_lack:
-            lines += [f"  record.{name} = row.{name}"]
-            continue
-        lines += [f"  value = row.{name}"]
-        lines += [f"  if value is None: {lack}"]
-        if is_number:
-            lines += [
-                "  elif type(value) is not Decimal:",
-                "   if type(value) is not int: raise Refused",
-                "   value = Decimal(value)",
-            ]
-        lines += [f"  record.{name} = value"]
-    lines += [
+        "  record = Unfrozen()",
+        *(line for name in names for line in _filling(name, record_type, value_types[name])),
         "  record.extra = {}",
         "  record.__class__ = Frozen",
         "  add(record)",
         " return records",
     ]
     scope: dict[str, Any] = {
-        "new": object.__new__,
+        "known": moments.known,
+        "read": moments.read,
         "Unfrozen": unfrozen(record_type),
         "Frozen": record_type,
         "Decimal": Decimal,
+        "of_int": Decimal.from_float,
         "Refused": Refused,
     }
     exec("\n".join(lines), scope)  # noqa: S102 - of our own names only
     fill: Fill = scope["fill"]
     return fill
+
+
+def _filling(name: str, record_type: type[Record], value_type: Any) -> list[str]:
+    """Return the lines of the generated function that fill one field."""
+    metadata = attrs.fields_dict(record_type)[name].metadata
+    may_lack = metadata.get("required") and (value_type is Decimal or metadata["drifts"])
+    lack = f"missing.add({record_type.wire_names[name]!r})" if may_lack else "pass"
+    lines = [f"  value = row.{name}"]
+    if value_type is Decimal:
+        lines += [
+            f"  if value is None: {lack}",
+            "  elif type(value) is not Decimal:",
+            "   if type(value) is not int: raise Refused",
+            "   value = of_int(value)",
+        ]
+    elif may_lack:
+        lines += [f"  if value is None: {lack}"]
+    if value_type is datetime:
+        # `get`, or a dict that fills itself, would be a call each time.
+        lines += ["  try: value = known[value]", "  except KeyError: value = read(value)"]
+    if len(lines) == 1:
+        return [f"  record.{name} = row.{name}"]
+    return [*lines, f"  record.{name} = value"]
 
 
 class StructDecoder(Generic[R]):
@@ -191,14 +188,10 @@ class StructDecoder(Generic[R]):
             The records, and the wire names of required fields that some of them lack.
 
         Raises:
-            Refused: If a number's place holds something else, or a time has a fraction that msgspec
-                would round up into the next hour.
+            Refused: If a number's place holds something else.
             ArithmeticError: If a number's exponent is out of range.
             msgspec.MsgspecError: If the text is not JSON, or not of the documented shape.
         """
-        # From the end, since the search from the beginning takes more than twice as long.
-        if text.rfind(LAST_MICROSECOND) >= 0:
-            raise Refused("a time may be rounded up")
         missing: set[str] = set()
         records: list[R] = self._fill(self._decoder.decode(text), missing)
         return records, frozenset(missing)
