@@ -11,7 +11,7 @@ from benchmarks.harness.consumer import Job, run_alone
 from benchmarks.harness.contenders import Ours
 from benchmarks.harness.figures import Figure, Setup, at_least, at_most
 from benchmarks.harness.servers import Work
-from benchmarks.harness.stopwatch import Cost, median_of
+from benchmarks.harness.stopwatch import Rounds, in_turn
 from cfbilling import UsageRecord
 from cfbilling.arrow import RecordColumns
 
@@ -50,14 +50,14 @@ class _Columns:
         assert [expected] == table.combine_chunks().to_batches()
 
 
-async def _measured(work: Work, rounds: int) -> dict[str, Cost]:
+async def _measured(work: Work, rounds: int) -> dict[str, Rounds]:
     async with Ours.client_for(work) as client:
         ours = Ours(client, work)
         columns = _Columns(ours)
         await columns.check()
         ways: tuple[Callable[[], Awaitable[object]], ...]
         ways = columns.arrow, ours.batches, columns.by_records
-        return await median_of(rounds, dict(zip(_WAYS, ways, strict=True)))
+        return await in_turn(rounds, dict(zip(_WAYS, ways, strict=True)))
 
 
 def arrow(setup: Setup) -> Iterator[Figure]:
@@ -69,9 +69,9 @@ def arrow(setup: Setup) -> Iterator[Figure]:
         yield Figure(f"{way}, CPU per record", cost.cpu / work.records * 1e6, "µs")
     ours, records, before = (costs[way] for way in _WAYS)
     aim = at_least(1.5)
-    yield Figure("arrow() against records to columns", before.wall / ours.wall, "x", aim)
-    yield Figure("the same, CPU", before.cpu / ours.cpu, "x")
-    yield Figure("arrow() against records alone, time", ours.wall / records.wall, "x")
+    yield Figure("arrow() against records to columns", before.times(ours), "x", aim)
+    yield Figure("the same, CPU", before.times(ours, "cpu"), "x")
+    yield Figure("arrow() against records alone, time", ours.times(records), "x")
     large, _ = setup.servers.work(330 if setup.quick else 3300, 31)
     times = 1 if setup.quick else 3
     idle = [run_alone(Job(large, "idle", watch=True)) for _ in range(times)]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from benchmarks.harness.consumer import Job, run_alone
 from benchmarks.harness.figures import Figure, Setup, at_least, at_most
 from benchmarks.harness.servers import Work
-from benchmarks.harness.stopwatch import Cost, median_of
+from benchmarks.harness.stopwatch import Rounds, in_turn
 from cfbilling import ApiToken, BillingClient
 
 __all__ = ["fanout"]
@@ -21,7 +21,7 @@ _IN_FLIGHT = 16
 _MIB = 1024 * 1024
 
 
-async def _measured(work: Work, requests: int, rounds: int) -> dict[str, Cost]:
+async def _measured(work: Work, requests: int, rounds: int) -> dict[str, Rounds]:
     """Time both ways to make so many requests; each chunk of the one account is one day."""
     days, ids = work.over(requests), list(work.account_ids(requests))
     async with BillingClient(
@@ -40,7 +40,7 @@ async def _measured(work: Work, requests: int, rounds: int) -> dict[str, Cost]:
                 count += len(records)
             assert count == requests, count
 
-        return await median_of(rounds, {"many": many, "one": one})
+        return await in_turn(rounds, {"many": many, "one": one})
 
 
 def _by_credential(work: Work, accounts: int, rounds: int) -> Iterator[Figure]:
@@ -68,7 +68,8 @@ def fanout(setup: Setup) -> Iterator[Figure]:
     yield Figure("one account, as many requests per second", requests / one.wall, "1/s")
     yield Figure("many accounts, CPU per request", many.cpu / requests * 1e6, "us")
     yield Figure("one account, CPU per request", one.cpu / requests * 1e6, "us")
-    yield Figure("rate of many against one", one.wall / many.wall, "x", at_least(0.9))
+    yield Figure("rate of many against one", one.times(many), "x", at_least(0.9))
+    yield Figure("CPU of many against one", many.times(one, "cpu"), "x", at_most(1.2))
     yield from _by_credential(work, requests, rounds=1 if setup.quick else 2)
     growth: list[int] = []
     for accounts in sizes:

@@ -13,7 +13,7 @@ from benchmarks.harness.equality import assert_same_as_floor, assert_same_as_sdk
 from benchmarks.harness.figures import Figure, Setup, at_least
 from benchmarks.harness.floor import FloorRecord, decode_at_once, wire_values
 from benchmarks.harness.servers import Work
-from benchmarks.harness.stopwatch import Cost, median_of
+from benchmarks.harness.stopwatch import Rounds, in_turn
 
 __all__ = ["large"]
 
@@ -51,7 +51,7 @@ async def _checked(ours: Ours, sdk: OfficialSdk, body: bytes) -> None:
     assert await sdk.wire_bytes() == len(body)
 
 
-async def _measured(work: Work, body: bytes, rounds: int) -> dict[str, Cost]:
+async def _measured(work: Work, body: bytes, rounds: int) -> dict[str, Rounds]:
     async def floor() -> list[FloorRecord]:
         return decode_at_once(body)
 
@@ -64,28 +64,28 @@ async def _measured(work: Work, body: bytes, rounds: int) -> dict[str, Cost]:
             for way, method in _WAYS.items():
                 contenders[f"{way}, {installed}"] = getattr(ours, method)
         contenders["collect(), speed"] = (await _ours(stack, work, ())).collect
-        costs = await median_of(rounds, contenders)
+        costs = await in_turn(rounds, contenders)
         # The SDK takes so long that fewer rounds, beside one of ours, have to be enough.
         few = {"beside": contenders["batches(), speed"], "sdk": sdk.collect}
-        return costs | await median_of(max(2, rounds * 2 // 3), few)
+        return costs | await in_turn(max(2, rounds // 2), few)
 
 
 def large(setup: Setup) -> Iterator[Figure]:
     """Measure one body of about 10 MB of JSON."""
     work, body = setup.servers.work(33 if setup.quick else 330, 31)
-    costs = asyncio.run(_measured(work, body, rounds=3 if setup.quick else 12))
+    costs = asyncio.run(_measured(work, body, rounds=3 if setup.quick else 24))
     json_bytes = len(zlib.decompress(body, 16 + zlib.MAX_WBITS))
     yield Figure("JSON in the body", json_bytes / 1e6, "MB")
     yield Figure("the same as gzip", len(body) / 1e6, "MB")
     for way, cost in costs.items():
         if way != "beside":
             yield Figure(f"{way}, records per second", work.records / cost.wall, "1/s")
-    # Both were beside each other once, so what the machine did meanwhile cancels out.
-    sdk = costs["sdk"].wall * costs["batches(), speed"].wall / costs["beside"].wall
+    # Each ratio is of what ran beside each other, so what the machine did meanwhile cancels out.
+    sdk, beside = costs["sdk"].times(costs["beside"]), costs["batches(), speed"]
     ours = [f"{way}, {installed}" for installed in _INSTALLED for way in _WAYS]
     for way in ours:
         aim = _AIMS[way.partition(", ")[2]]
-        yield Figure(f"{way}: against the SDK", sdk / costs[way].wall, "x", aim)
+        yield Figure(f"{way}: against the SDK", sdk * beside.times(costs[way]), "x", aim)
     for way in ours:
         aim = at_least(0.7) if way.endswith(", speed") else None
-        yield Figure(f"{way}: against the floor", costs["floor"].wall / costs[way].wall, "x", aim)
+        yield Figure(f"{way}: against the floor", costs["floor"].times(costs[way]), "x", aim)

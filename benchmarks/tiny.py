@@ -11,7 +11,7 @@ from benchmarks.harness.contenders import OfficialSdk, Ours, RawHttp
 from benchmarks.harness.equality import assert_same_as_sdk
 from benchmarks.harness.figures import Figure, Setup, at_least, at_most
 from benchmarks.harness.servers import Work
-from benchmarks.harness.stopwatch import Cost, median_of
+from benchmarks.harness.stopwatch import Rounds, in_turn
 
 __all__ = ["tiny"]
 
@@ -35,7 +35,7 @@ def _many(
     return run
 
 
-async def _measured(work: Work, body: bytes, requests: int, rounds: int) -> dict[str, Cost]:
+async def _measured(work: Work, body: bytes, requests: int, rounds: int) -> dict[str, Rounds]:
     async with (
         Ours.client_for(work, _IN_FLIGHT) as client,
         OfficialSdk.client_for(work) as sdk_client,
@@ -44,7 +44,7 @@ async def _measured(work: Work, body: bytes, requests: int, rounds: int) -> dict
         ours, sdk, raw = Ours(client, work), OfficialSdk(sdk_client, work), RawHttp(session, work)
         assert_same_as_sdk(await ours.collect(), await sdk.collect())
         assert await sdk.wire_bytes() == len(body)
-        costs = await median_of(
+        costs = await in_turn(
             rounds,
             {
                 "ours": _many(ours.one_by_one, requests),
@@ -53,9 +53,8 @@ async def _measured(work: Work, body: bytes, requests: int, rounds: int) -> dict
             },
         )
     return {
-        name: Cost(cost.wall / count, cost.cpu / count)
-        for name, cost in costs.items()
-        for count in [requests // _SLOW_CLIENT if name == "sdk" else requests]
+        name: taken.per(requests // _SLOW_CLIENT if name == "sdk" else requests)
+        for name, taken in costs.items()
     }
 
 
@@ -77,6 +76,6 @@ def tiny(setup: Setup) -> Iterator[Figure]:
     yield Figure("ours, CPU per request", ours.cpu * 1e6, "us")
     yield Figure("bare aiohttp, CPU per request", raw.cpu * 1e6, "us")
     yield Figure("the SDK, CPU per request", sdk.cpu * 1e6, "us")
-    yield Figure("requests per second against the SDK", sdk.wall / ours.wall, "x", at_least(7))
-    yield Figure("requests per CPU second against the SDK", sdk.cpu / ours.cpu, "x")
-    yield Figure("CPU against bare aiohttp", ours.cpu / raw.cpu, "x", at_most(1.75))
+    yield Figure("requests per second against the SDK", sdk.times(ours), "x", at_least(7))
+    yield Figure("requests per CPU second against the SDK", sdk.times(ours, "cpu"), "x")
+    yield Figure("CPU against bare aiohttp", ours.times(raw, "cpu"), "x", at_most(1.75))
