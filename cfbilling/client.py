@@ -100,7 +100,8 @@ class BillingClient:
         trace_configs: aiohttp's tracing hooks, for the session that the client opens itself.
         max_response_bytes: The longest body that is accepted, counted after decompression.
         spool_bytes: Memory for bodies that were received but not yet delivered, all streams
-            together; what goes beyond it goes to a temporary file.
+            together. Of a body that does not fit, the compressed bytes are kept; what goes
+            beyond it even so goes to a temporary file.
         slice_bytes: The bytes of a body that are decoded between two turns of the event loop.
         assumed_quota: The quota of a credential until the service tells it: 1,200 requests in 300
             seconds, as documented. It holds on for a service that tells none, or not the truth.

@@ -140,7 +140,8 @@ class Limits:
         chunk_days: The longest date range of one request, in days.
         max_response_bytes: The longest body, counted after decompression.
         spool_bytes: Memory for bodies that have been received but not yet delivered, all
-            streams of a client together; what goes beyond it goes to a temporary file.
+            streams of a client together. Of a body that does not fit, the compressed bytes are
+            kept; what goes beyond it even so goes to a temporary file.
         slice_bytes: The bytes of a body that are decoded between two turns of the event loop.
 
     Raises:

@@ -107,6 +107,9 @@ class Slicer:
     Args:
         slice_bytes: About how long a slice is to be.
         proof: The proof that a text is JSON in UTF-8.
+
+    Attributes:
+        begins: Where each slice that `feed` returned last begins in the body, behind its bracket.
     """
 
     def __init__(self, slice_bytes: int, proof: JsonProof) -> None:
@@ -117,6 +120,8 @@ class Slicer:
         self._has_cut = False
         self._ends: _RecordEnds | None = None
         self._buffer = bytearray()
+        self._passed = 0
+        self.begins: list[int] = []
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Take the next piece; return the slices that can now be cut, each a JSON array.
@@ -125,6 +130,7 @@ class Slicer:
             DecodeError: If no record ends within `LARGEST_RECORD` bytes.
         """
         self._buffer += piece
+        self.begins.clear()
         slices: list[bytes] = []
         while len(self._buffer) >= self._enough:
             cut = self._cut() if self._has_head() else None
@@ -146,7 +152,7 @@ class Slicer:
             ends = (match.end() for match in _RESULT_ARRAY.finditer(text))
             heads = (text[:end] for end in islice(ends, _MOST_HEADS_TRIED))
             self._head = next((head for head in heads if self._proof.is_json(head + b"]}")), b"")
-            del self._buffer[: len(self._head)]
+            self._pass(len(self._head))
         return bool(self._head)
 
     def _cut(self) -> bytes | None:
@@ -163,9 +169,14 @@ class Slicer:
                 text = b"".join((_OPENING, view[begin : end + 1], _CLOSING))
             if self._proof.holds(text):
                 self._has_cut = True
-                del self._buffer[: end + 1]
+                self.begins.append(self._passed + begin)
+                self._pass(end + 1)
                 return text
         return None
+
+    def _pass(self, length: int) -> None:
+        del self._buffer[:length]
+        self._passed += length
 
     def _followed_end(self, begin: int) -> Iterator[int]:
         """Yield where the last whole record ends, found by following all that is before."""

@@ -25,7 +25,7 @@ from cfbilling.protocol.ownership import owner_attribute
 from cfbilling.protocol.requests import Request, about
 from cfbilling.records import ChargeRecord, Record
 from cfbilling.streams.delivery import Delivery, Part
-from cfbilling.transport.spool import Spool
+from cfbilling.transport.slice_spool import SliceSpool
 
 __all__ = ["ColumnDelivery", "pieces_of"]
 
@@ -95,7 +95,9 @@ class _Gathering:
         turns: The share of the event loop that it gets.
     """
 
-    def __init__(self, spool: Spool, look: Callable[[bytes], int | None], turns: Turns) -> None:
+    def __init__(
+        self, spool: SliceSpool, look: Callable[[bytes], int | None], turns: Turns
+    ) -> None:
         self._spool = spool
         self._look = look
         self._turns = turns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol
 
@@ -26,7 +27,8 @@ from cfbilling.protocol.proof import JsonProof, fast_parser
 from cfbilling.protocol.slices import Ending, Slicer
 from cfbilling.records import Record
 from cfbilling.transport.compression import Codings
-from cfbilling.transport.spool import Spool, SpoolRoom
+from cfbilling.transport.slice_spool import SliceSpool
+from cfbilling.transport.spool import SpoolRoom
 
 __all__ = ["Received", "Receiver", "Response"]
 
@@ -65,7 +67,7 @@ class Received:
         pages: What its envelope says of the pages of a long result.
     """
 
-    spool: Spool
+    spool: SliceSpool
     is_array: bool
     status: int
     ray_id: str | None
@@ -98,12 +100,20 @@ class _Flow:
 
 
 class _Body:
-    """The plain bytes of a response, counted as they come."""
+    """The plain bytes of a response, counted as they come.
+
+    Attributes:
+        new_inflater: Makes an inflater for its coding.
+        wire_bytes: Its length so far, as sent.
+        body_bytes: Its length so far, after decompression.
+    """
 
     def __init__(self, exchange: Response, codings: Codings, most_bytes: int, flow: _Flow) -> None:
         self._exchange = exchange
         self._flow = flow
-        self._inflater = codings.inflater_for(exchange.headers.get("Content-Encoding"))
+        coding = exchange.headers.get("Content-Encoding")
+        self.new_inflater = partial(codings.inflater_for, coding)
+        self._inflater = self.new_inflater()
         self._most_bytes = most_bytes
         self.wire_bytes = 0
         self.body_bytes = 0
@@ -127,15 +137,16 @@ class _Body:
         self._inflater.finish()
 
 
-async def _slice_into(spool: Spool, body: _Body, slicer: Slicer, turns: Turns) -> Ending:
+async def _slice_into(spool: SliceSpool, body: _Body, slicer: Slicer, turns: Turns) -> Ending:
     while received := await body.read():
+        await spool.keep(received)
         pieces = body.plain(received)
         try:
             for piece in pieces:
                 if body.body_bytes > SMALL:
                     await turns.take()
-                for text in slicer.feed(piece):
-                    await spool.put(text)
+                for text, begin in zip(slicer.feed(piece), slicer.begins, strict=True):
+                    spool.put(text, begin)
         except DecodeError:
             # Corrupt data may fail here before its checksum tells; then that is the error.
             await _pass_over(pieces, body, turns)
@@ -207,24 +218,24 @@ class Receiver:
         status, headers = exchange.status, exchange.headers
         ray_id = headers.get("cf-ray")
         flow = _Flow(self._clock, self._timeouts)
-        spool = self._room.spool()
+        spool: SliceSpool | None = None
         try:
             if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
                 said = await self._refusal_body(exchange, flow)
                 raise self._refusal(exchange, refusal_details(said), endpoint)
             most_bytes = self._limits.max_response_bytes
             body = _Body(exchange, self._codings, most_bytes, flow)
+            spool = SliceSpool(self._room, body.new_inflater, self._turns)
             slicer = Slicer(self._limits.slice_bytes, self._proof)
             ending = await _slice_into(spool, body, slicer, self._turns)
             if not ending.envelope.success:
                 raise self._refusal(exchange, ending.envelope.details, endpoint)
-            await spool.put(ending.last_slice)
-        except BillingError as error:
-            spool.close()
-            error.answered(status, ray_id)
-            raise
-        except BaseException:
-            spool.close()
+            await spool.end(ending.last_slice)
+        except BaseException as error:
+            if spool is not None:
+                spool.close()
+            if isinstance(error, BillingError):
+                error.answered(status, ray_id)
             raise
         return Received(
             spool,

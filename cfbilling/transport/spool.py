@@ -1,4 +1,4 @@
-"""Where the slices of a received body wait: in memory up to a limit, then in a temporary file."""
+"""Bytes that wait: in memory up to a limit that all share, then in a temporary file."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import asyncio
 import contextlib
 import tempfile
 from collections import deque
-from typing import IO
+from typing import IO, Protocol
 
 from cfbilling.errors import ConfigurationError, ResponseTooLarge, TransportError
 
 __all__ = ["Spool", "SpoolRoom"]
 
 _BLOCK = 1024 * 1024
+
+
+class _Open(Protocol):
+    def close(self) -> None: ...
 
 
 class SpoolRoom:
@@ -26,14 +30,18 @@ class SpoolRoom:
     def __init__(self, memory: int, block_bytes: int = _BLOCK) -> None:
         self.block_bytes = block_bytes
         self._free = memory
-        self._open: set[Spool] = set()
+        self._open: set[_Open] = set()
         self._closing: set[asyncio.Future[None]] = set()
 
     def spool(self) -> Spool:
         """Open a spool."""
         spool = Spool(self)
-        self._open.add(spool)
+        self.add(spool)
         return spool
+
+    def add(self, spool: _Open) -> None:
+        """Put on the list what is to be closed with the room."""
+        self._open.add(spool)
 
     def take(self, size: int) -> bool:
         """Reserve *size* bytes of memory if they are free."""
@@ -46,8 +54,8 @@ class SpoolRoom:
         """Free *size* bytes that were taken."""
         self._free += size
 
-    def forget(self, spool: Spool) -> None:
-        """Take a closed spool off the list."""
+    def forget(self, spool: _Open) -> None:
+        """Take off the list what is closed."""
         self._open.discard(spool)
 
     def close_file(self, file: IO[bytes]) -> None:
@@ -82,10 +90,10 @@ def _read(file: IO[bytes], begin: int, size: int) -> bytes:
 
 
 class Spool:
-    """The slices of one body, written once and then read once, in order.
+    """Pieces, written once and then read once, in order.
 
-    Memory comes first, so a body that fits never touches the disk. The slices after those go to
-    an unnamed temporary file, in blocks; what touches the file runs in a thread.
+    Memory comes first, so what fits never touches the disk. The pieces after those go to an
+    unnamed temporary file, in blocks; what touches the file runs in a thread.
     """
 
     def __init__(self, room: SpoolRoom) -> None:
@@ -100,7 +108,7 @@ class Spool:
         self._is_closed = False
 
     async def put(self, piece: bytes) -> None:
-        """Add a slice.
+        """Add a piece.
 
         Raises:
             ConfigurationError: If the client was closed meanwhile.
@@ -132,7 +140,7 @@ class Spool:
         self._block, self._block_size = [], 0
 
     async def take(self) -> bytes | None:
-        """Return the next slice and free its room; ``None`` after the last.
+        """Return the next piece and free its room; ``None`` after the last.
 
         Raises:
             ConfigurationError: If the client was closed meanwhile.

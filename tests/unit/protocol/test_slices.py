@@ -357,3 +357,16 @@ def test_the_ends_of_records_are_found_by_following(rows: list[Any], data: st.Da
         found = json.loads(f"[{arrived[: ends.last + 1].decode()}]")
         assert [{"k": row} for row in rows[: len(found)]] == found
     assert len(rows) == len(json.loads(f"[{text[: ends.last + 1]}]"))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data(), records, st.one_of(st.integers(1, 40), st.sampled_from([100, 1000])))
+def test_where_a_slice_begins_is_told(
+    data: st.DataObject, result: list[Any], slice_bytes: int
+) -> None:
+    """The text of a slice, but for its brackets, is the body's from where the slice begins."""
+    body = data.draw(bodies(result))
+    slicer = Slicer(slice_bytes, JsonProof())
+    for piece in data.draw(cut_up(body)):
+        for text, begin in zip(slicer.feed(piece), slicer.begins, strict=True):
+            assert body[begin:].startswith(text[1:-1])
