@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Executor
@@ -11,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from cfbilling.errors import ConfigurationError
 
-__all__ = ["SMALL", "Buffer", "Tasks", "Turns", "in_thread"]
+__all__ = ["SMALL", "Beside", "Buffer", "Tasks", "Turns", "in_thread"]
 
 T = TypeVar("T")
 
@@ -162,6 +163,30 @@ class Turns:
         self._line.popleft().set_result(None)
         self._began = self._timer()
         loop.call_soon(self._next, loop)
+
+
+class Beside:
+    """Does long work in threads, no more at once than leaves the event loop a processor.
+
+    A loop without one of its own waits for the scheduler each time that it wakes up: milliseconds.
+
+    Args:
+        processors: How many there are; ``None`` for those that this process may use.
+    """
+
+    def __init__(self, processors: int | None = None) -> None:
+        self._places = asyncio.Semaphore(max(1, (processors or _processors()) - 1))
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Do blocking work in a thread, when it is its turn; cancelled like `in_thread`."""
+        async with self._places:
+            return await in_thread(work)
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 async def in_thread(work: Callable[[], T], executor: Executor | None = None) -> T:

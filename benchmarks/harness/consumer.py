@@ -13,6 +13,7 @@ import subprocess
 import sys
 from array import array
 from dataclasses import asdict, dataclass
+from hashlib import pbkdf2_hmac
 from pathlib import Path
 from time import perf_counter, process_time, thread_time
 from typing import Literal
@@ -22,7 +23,7 @@ from cfbilling import ApiToken, BillingClient
 
 __all__ = ["Job", "Report", "run_alone"]
 
-Way = Literal["batches", "one_by_one", "arrow", "idle"]
+Way = Literal["batches", "one_by_one", "arrow", "idle", "busy"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Job:
 
     Attributes:
         work: The request.
-        way: How to take its records; ``idle`` asks for nothing and waits instead.
+        way: How to take its records; ``idle`` asks for nothing and waits instead, ``busy`` does so
+            beside a thread that computes without the interpreter.
         at_once: How many streams of it at the same time.
         accounts: Over how many of the server's accounts to fan out; 1 for the work's own alone.
         own_credentials: Whether each of those accounts has a credential of its own.
@@ -102,6 +104,12 @@ class _Ticker:
         self._next.cancel()
 
 
+def _compute() -> None:
+    end = perf_counter() + 1
+    while perf_counter() < end:
+        pbkdf2_hmac("sha256", b"", b"", 20_000)
+
+
 def _accounts(job: Job) -> list[str] | dict[str, ApiToken]:
     if job.accounts == 1:
         return [job.work.account_id]
@@ -116,6 +124,9 @@ async def _take(client: BillingClient, job: Job, accounts: list[str] | dict[str,
     work, way, count = job.work, job.way, 0
     if way == "idle":
         await asyncio.sleep(1)
+        return
+    if way == "busy":
+        await asyncio.to_thread(_compute)
         return
     if job.accounts > 1:
         async for _, records in client.fan_out(accounts, work.start, work.end).batches():

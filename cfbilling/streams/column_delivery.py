@@ -18,7 +18,7 @@ import attrs
 import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow has no types
 import pyarrow.compute  # type: ignore[import-untyped]  # likewise
 
-from cfbilling._concurrency import SMALL, Turns, in_thread
+from cfbilling._concurrency import SMALL, Turns
 from cfbilling.arrow import RecordColumns
 from cfbilling.decoding.columns import ColumnReader, Read
 from cfbilling.protocol.ownership import owner_attribute
@@ -59,13 +59,13 @@ class _Job:
         texts: The slices.
         size: Their length in bytes.
         records: How many records they have.
-        reading: What reads them; ``None`` if they have to become records.
+        parsing: What parses them; ``None`` if they have to become records.
     """
 
     texts: list[bytes] = attrs.field(factory=list)
     size: int = 0
     records: int = 0
-    reading: asyncio.Task[Read | None] | None = None
+    parsing: asyncio.Task[Any] | None = None
 
     def add(self, text: bytes, records: int) -> None:
         """Add a slice."""
@@ -175,28 +175,35 @@ class ColumnDelivery(Delivery[R]):
                 if gathered is not None:
                     job, is_readable = gathered
                     if is_readable and not is_hopeless:
-                        work = partial(_read, part.request, reader, job.texts)
-                        job.reading = self._resources.tasks.start(in_thread(work))
+                        work = self._resources.beside.do(partial(reader.parse, job.texts))
+                        job.parsing = self._resources.tasks.start(work)
                     jobs.append(job)
                 while jobs and (gathered is None or len(jobs) >= _AT_ONCE):
-                    read = await self._outcome(jobs[0])
+                    read = await self._outcome(part, jobs[0], reader)
                     job = jobs.popleft()
                     if read is not None:
                         self._count(part, job, read)
                         yield read.batch
                         continue
                     # What one slice has that cannot be read, the others have as well.
-                    is_hopeless = is_hopeless or job.reading is not None
+                    is_hopeless = is_hopeless or job.parsing is not None
                     async with aclosing(self._by_records(part, job, columns)) as pieces:
                         async for piece in pieces:
                             yield piece
                 if gathered is None:
                     return
         finally:
-            await self._resources.tasks.end([job.reading for job in jobs if job.reading])
+            await self._resources.tasks.end([job.parsing for job in jobs if job.parsing])
 
-    async def _outcome(self, job: _Job) -> Read | None:
-        return None if job.reading is None else await self._resources.tasks.outcome(job.reading)
+    async def _outcome(self, part: Part[R], job: _Job, reader: ColumnReader) -> Read | None:
+        """Return the columns of a job; ``None`` for what has to become records."""
+        if job.parsing is None:
+            return None
+        parsed = await self._resources.tasks.outcome(job.parsing)
+        if parsed is None:
+            return None
+        await self.turns.take()
+        return _finished(part.request, reader, parsed)
 
     def _count(self, part: Part[R], job: _Job, read: Read) -> None:
         if read.missing:
@@ -233,13 +240,13 @@ async def pieces_of(
     return made
 
 
-def _read(request: Request[Record], reader: ColumnReader, texts: list[bytes]) -> Read | None:
-    """Read slices, and keep what the request's chunk owns.
+def _finished(request: Request[Record], reader: ColumnReader, parsed: Any) -> Read | None:
+    """Make columns of what was parsed, and keep what the request's chunk owns.
 
-    Blocking. Returns ``None`` for what has to become records, to be read or to be judged: an answer
-    about another account or about other days only.
+    Returns ``None`` for what has to become records, to be read or to be judged: an answer about
+    another account or about other days only.
     """
-    read = reader.read(texts, request.scope_id)
+    read = reader.finish(parsed, request.scope_id)
     if read is None or _has_strangers(request, read.batch):
         return None
     owned = _inside(request, read.batch)

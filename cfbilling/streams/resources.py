@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from cfbilling._concurrency import Tasks, Turns
+from cfbilling._concurrency import Beside, Tasks, Turns
 from cfbilling.decoding.decoder import RecordDecoder
 from cfbilling.events import Observer
 from cfbilling.options import Clock
@@ -30,6 +30,7 @@ class Resources:
         observer: Told of streams, chunks and fields.
         clock: The clock that says what day it is.
         tasks: The owner of all tasks of the client.
+        beside: What does long work beside the event loop.
     """
 
     fetcher: Fetcher
@@ -38,6 +39,7 @@ class Resources:
     observer: Observer
     clock: Clock = attrs.field(factory=Clock)
     tasks: Tasks = attrs.field(factory=Tasks)
+    beside: Beside = attrs.field(factory=Beside)
     _decoders: dict[type[Record], RecordDecoder[Any]] = attrs.field(factory=dict, init=False)
 
     async def close(self) -> None:

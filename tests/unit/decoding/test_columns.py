@@ -56,7 +56,8 @@ class Ways:
         """Return what is read of slices, if they may be and can."""
         if any(self.reader.count(text) is None for text in slices):
             return None
-        return self.reader.read(slices, SCOPE)
+        parsed = self.reader.parse(slices)
+        return None if parsed is None else self.reader.finish(parsed, SCOPE)
 
     def by_records(self, text: bytes) -> tuple[Any, frozenset[str]]:
         """Return the columns by way of records, and what is missing."""

@@ -16,7 +16,7 @@ import pytest
 from cfbilling.arrow import RecordColumns, schema
 from cfbilling.chunk import DateChunk
 from cfbilling.credentials import ApiToken
-from cfbilling.decoding.columns import ColumnReader, Read
+from cfbilling.decoding.columns import ColumnReader
 from cfbilling.decoding.decoder import RecordDecoder
 from cfbilling.errors import (
     BillingError,
@@ -370,13 +370,13 @@ async def test_of_what_is_documented_no_records_are_made(monkeypatch: pytest.Mon
 async def test_what_cannot_be_read_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """After what an answer holds could not be read, the rest of it is not tried."""
     tried = list[int]()
-    read = ColumnReader.read
+    parse = ColumnReader.parse
 
-    def counted(reader: ColumnReader, slices: Sequence[bytes], scope_id: str | None) -> Read | None:
+    def counted(reader: ColumnReader, slices: Sequence[bytes]) -> object:
         tried.append(len(slices))
-        return read(reader, slices, scope_id)
+        return parse(reader, slices)
 
-    monkeypatch.setattr(ColumnReader, "read", counted)
+    monkeypatch.setattr(ColumnReader, "parse", counted)
     pipeline, _, _ = opened(
         lambda asked: answer(body_of(rows_of(asked.days[0], 6000, New="x" * 100)))
     )

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import tempfile
 from collections.abc import Sequence
 from functools import partial
 
@@ -64,20 +63,6 @@ async def taken(spool: SliceSpool) -> list[bytes]:
     assert await spool.take() is None
     spool.close()
     return slices
-
-
-@pytest.fixture
-def files(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """List the temporary files that are opened."""
-    opened: list[object] = []
-    real = tempfile.TemporaryFile
-
-    def make() -> object:
-        opened.append(file := real())
-        return file
-
-    monkeypatch.setattr(tempfile, "TemporaryFile", make)
-    return opened
 
 
 @st.composite

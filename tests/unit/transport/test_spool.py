@@ -18,20 +18,6 @@ async def taken(spool: Spool) -> list[bytes]:
     return pieces
 
 
-@pytest.fixture
-def files(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """List the temporary files that are opened."""
-    opened: list[object] = []
-    real = tempfile.TemporaryFile
-
-    def make() -> object:
-        opened.append(file := real())
-        return file
-
-    monkeypatch.setattr(tempfile, "TemporaryFile", make)
-    return opened
-
-
 async def test_what_fits_stays_in_memory(files: list[object]) -> None:
     """Slices that fit into the room come back in order, and no file is opened."""
     spool = SpoolRoom(10, block_bytes=1).spool()
