@@ -89,7 +89,7 @@ async def _synced(
     objects = store.objects
     before = await objects.facts(unit)
     facts = ObjectFacts(unit_id=unit.id, fetched=began, is_complete=unit.end <= began.date())
-    written = await objects.write(unit, stream.batches(), facts)
+    written = await objects.write(unit, objects.batches_of(stream), facts)
     now = written.facts
     return SyncResult(
         unit=unit,

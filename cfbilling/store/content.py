@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -10,36 +10,51 @@ import msgspec
 
 from cfbilling.records import Record
 
-__all__ = ["Content"]
+__all__ = ["Content", "TextSum"]
 
 _BYTES: Final = 16
 
 
-class Content:
-    """Counts and adds up records.
-
-    The service promises no order; so each record's hash is added up, and twins count twice.
+class TextSum:
+    """Adds up the hashes of texts: the service promises no order, and twins count twice.
 
     Attributes:
-        records: How many there were.
+        texts: How many there were.
     """
 
     def __init__(self) -> None:
-        self.records = 0
+        self.texts = 0
         self._sum = 0
-        self._encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
-    def add(self, records: Sequence[Record]) -> list[int]:
-        """Add records, and return the length of each as text."""
-        lengths: list[int] = []
-        for record in records:
-            text = self._encode(record)
-            lengths.append(len(text))
+    def add(self, texts: Iterable[bytes]) -> None:
+        """Add texts."""
+        for text in texts:
+            self.texts += 1
             self._sum += int.from_bytes(blake2b(text, digest_size=_BYTES).digest(), "big")
-        self.records += len(records)
-        return lengths
 
     @property
     def digest(self) -> str:
         """The sum, in hexadecimal."""
         return f"{self._sum % (1 << 8 * _BYTES):0{2 * _BYTES}x}"
+
+
+class Content:
+    """Counts and adds up records."""
+
+    def __init__(self) -> None:
+        self._sum = TextSum()
+        self._encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Add records."""
+        self._sum.add(map(self._encode, records))
+
+    @property
+    def records(self) -> int:
+        """How many there were."""
+        return self._sum.texts
+
+    @property
+    def digest(self) -> str:
+        """The sum, in hexadecimal."""
+        return self._sum.digest

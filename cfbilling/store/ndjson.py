@@ -5,13 +5,17 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import islice
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
+
+import attrs
 
 from cfbilling.decoding.decoder import RecordDecoder
 from cfbilling.records import Record
+from cfbilling.store.content import Content
 from cfbilling.store.facts import ObjectFacts
+from cfbilling.streams.record_stream import RecordStream
 
 __all__ = ["NdjsonObjects"]
 
@@ -37,14 +41,16 @@ class _NdjsonWriter:
         self._file = file
         self._length = len(facts.to_json()) + _ROOM
         self._deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+        self._content = Content()
         self._lines: list[bytes] = []
         self._waiting = 0
         self._crc = self._written = 0
         file.write(_head(facts, self._length))
 
-    def add(self, records: Sequence[Record], lengths: Sequence[int]) -> None:  # noqa: ARG002
+    def add(self, batch: Sequence[Record]) -> None:
         """Take records; where batches end changes no byte."""
-        lines = [record.to_json() + b"\n" for record in records]
+        self._content.add(batch)
+        lines = [record.to_json() + b"\n" for record in batch]
         self._lines += lines
         self._waiting += sum(map(len, lines))
 
@@ -61,13 +67,16 @@ class _NdjsonWriter:
         self._written += len(text)
         self._file.write(self._deflate.compress(text))
 
-    def finish(self, facts: ObjectFacts) -> None:
+    def finish(self, facts: ObjectFacts) -> ObjectFacts:
         """Write the rest, and the facts into the room that was left for them."""
         self.flush()
         self._file.write(self._deflate.flush())
         self._file.write(_END.pack(self._crc, self._written % 2**32))
         self._file.seek(0)
-        self._file.write(_head(facts, self._length))
+        content = self._content
+        told = attrs.evolve(facts, records=content.records, digest=content.digest)
+        self._file.write(_head(told, self._length))
+        return told
 
     def abandon(self) -> None:
         """Do nothing: what is left is memory."""
@@ -78,6 +87,10 @@ class NdjsonObjects:
 
     suffix = ".ndjson.gz"
     decimal_scale: int | None = None
+
+    def batches_of(self, stream: RecordStream[Any]) -> AsyncIterator[Any]:
+        """Return its records."""
+        return stream.batches()
 
     def writer(
         self,

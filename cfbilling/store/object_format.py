@@ -1,12 +1,13 @@
-"""What a format of objects is: records in, one file out, and back."""
+"""What a format of objects is: batches of a stream in, one file out, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import BinaryIO, Protocol
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, BinaryIO, Protocol
 
 from cfbilling.records import Record
 from cfbilling.store.facts import ObjectFacts
+from cfbilling.streams.record_stream import RecordStream
 
 __all__ = ["ObjectFormat", "ObjectWriter"]
 
@@ -14,8 +15,8 @@ __all__ = ["ObjectFormat", "ObjectWriter"]
 class ObjectWriter(Protocol):
     """Writes one object; equal records in equal order make equal bytes, however they came."""
 
-    def add(self, records: Sequence[Record], lengths: Sequence[int]) -> None:
-        """Take records, and the length of each as text.
+    def add(self, batch: Any) -> None:
+        """Take a list of records, or whatever else the format takes of a stream.
 
         Raises:
             NumberOutOfRange: For a number that a column cannot hold.
@@ -24,15 +25,15 @@ class ObjectWriter(Protocol):
 
     @property
     def is_full(self) -> bool:
-        """Whether there is enough to write."""
+        """Whether there is enough to flush."""
         ...
 
     def flush(self) -> None:
-        """Write what is full; blocking."""
+        """Write what is enough; blocking."""
         ...
 
-    def finish(self, facts: ObjectFacts) -> None:
-        """Write the rest, and the facts; blocking."""
+    def finish(self, facts: ObjectFacts) -> ObjectFacts:
+        """Write the rest, and the facts with what the content is, which it returns; blocking."""
         ...
 
     def abandon(self) -> None:
@@ -50,6 +51,10 @@ class ObjectFormat(Protocol):
 
     suffix: str
     decimal_scale: int | None
+
+    def batches_of(self, stream: RecordStream[Any]) -> AsyncIterator[Any]:
+        """Return a stream's batches as the writers like them best."""
+        ...
 
     def writer(self, file: BinaryIO, record_type: type[Record], facts: ObjectFacts) -> ObjectWriter:
         """Return a writer into an empty file; the facts at the end are of about this length."""

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import closing
 from functools import partial
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 from weakref import WeakKeyDictionary
 
 import attrs
@@ -16,17 +16,17 @@ from cfbilling._concurrency import Turns
 from cfbilling.errors import StoreError
 from cfbilling.jobs import WorkUnit
 from cfbilling.records import ChargeRecord, Record
-from cfbilling.store.content import Content
 from cfbilling.store.facts import ObjectFacts
 from cfbilling.store.object_format import ObjectFormat, ObjectWriter
 from cfbilling.store.partitions import Partition, folder_of, key_of, partition_of, scope_of
 from cfbilling.store.place import Part, Place, mapped
 from cfbilling.store.threads import Threads
+from cfbilling.streams.record_stream import RecordStream
 
 __all__ = ["Objects", "Written"]
 
 _PIECE = 64
-"""How many records are turned into columns in one turn of the event loop."""
+"""How many records are added in one turn of the event loop."""
 
 
 @attrs.frozen
@@ -108,47 +108,41 @@ class Objects:
             facts = self._shape.facts(file)
         return facts if facts is not None and facts.unit_id == unit_id else None
 
+    def batches_of(self, stream: RecordStream[Any]) -> AsyncIterator[Any]:
+        """Return a stream's batches as the format likes them best."""
+        return self._shape.batches_of(stream)
+
     async def write(
         self,
         unit: WorkUnit,
-        batches: AsyncIterator[list[ChargeRecord]],
+        batches: AsyncIterator[Any],
         facts: ObjectFacts,
     ) -> Written:
         """Write a unit's records; the object that was there stays until they are all there.
 
         Args:
             unit: The unit.
-            batches: Its records.
+            batches: Its records, in lists or as `batches_of` gives them.
             facts: What is known of it before: its content is not.
         """
         key = self.key(unit)
-        content = Content()
         async with self._threads.held(partial(self._place.part, key), _discarded) as part:
             begin = partial(self._writer, part, unit, facts)
             async with self._threads.held(begin, _abandoned) as writer:
                 async for batch in batches:
-                    await self._add(writer, content, batch, key)
-                told = attrs.evolve(
-                    facts,
-                    records=content.records,
-                    digest=content.digest,
-                    decimal_scale=self.decimal_scale,
-                )
-                length = await self._threads.do(partial(_finished, writer, told, part, key))
-        return Written(told, length)
+                    await self._add(writer, batch, key)
+                known = attrs.evolve(facts, decimal_scale=self.decimal_scale)
+                return await self._threads.do(partial(_finished, writer, known, part, key))
 
     def _writer(self, part: Part, unit: WorkUnit, facts: ObjectFacts) -> ObjectWriter:
         with mapped(f"write {self.key(unit)}"):
             return self._shape.writer(part.file, unit.record_type, facts)
 
-    async def _add(
-        self, writer: ObjectWriter, content: Content, batch: list[ChargeRecord], key: str
-    ) -> None:
+    async def _add(self, writer: ObjectWriter, batch: Any, key: str) -> None:
         turns = self._turns.setdefault(get_running_loop(), Turns())
-        for begin in range(0, len(batch), _PIECE):
+        for piece in _pieces(batch):
             await turns.take()
-            piece = batch[begin : begin + _PIECE]
-            writer.add(piece, content.add(piece))
+            writer.add(piece)
             if writer.is_full:
                 await self._threads.do(partial(_flushed, writer, key))
 
@@ -169,6 +163,13 @@ class Objects:
                 yield cast("list[ChargeRecord]", records)
 
 
+def _pieces(batch: Any) -> list[Any]:
+    """Return records in short lists; columns are made already, and stay as they are."""
+    if not isinstance(batch, list):
+        return [batch]
+    return [batch[begin : begin + _PIECE] for begin in range(0, len(batch), _PIECE)]
+
+
 def _discarded(part: Part) -> None:
     part.discard()
 
@@ -182,10 +183,10 @@ def _closed(file: BinaryIO | None) -> None:
         file.close()
 
 
-def _finished(writer: ObjectWriter, facts: ObjectFacts, part: Part, key: str) -> int:
+def _finished(writer: ObjectWriter, facts: ObjectFacts, part: Part, key: str) -> Written:
     with mapped(f"write {key}"):
-        writer.finish(facts)
-    return part.commit()
+        told = writer.finish(facts)
+    return Written(told, part.commit())
 
 
 def _flushed(writer: ObjectWriter, key: str) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from decimal import Context, Decimal
 from functools import partial
 from typing import Any, BinaryIO
 
+import attrs
 import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow has no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # likewise
 
 from cfbilling.arrow import MOST_DIGITS, RecordColumns, checked_scale
 from cfbilling.decoding.converter import parse
 from cfbilling.records import Column, Record
+from cfbilling.store.column_content import ColumnContent
 from cfbilling.store.facts import ObjectFacts
+from cfbilling.streams.record_stream import RecordStream
 
 __all__ = ["ParquetObjects"]
 
@@ -22,8 +25,10 @@ _KEY = "cfbilling"
 _GROUP_ROWS = 50_000
 _GROUP_BYTES = 16 * 2**20
 _READ_ROWS = 256
-# To free tens of thousands of small arrays at once would hold up the event loop, from wherever.
-_MOST_SMALL = 16
+# What is added to a row group at once: enough for large arrays, and bounded.
+_MANY_ROWS = 1000
+_MANY_BYTES = 4 * 2**20
+_MANY_BATCHES = 64
 
 
 class _ParquetWriter:
@@ -32,50 +37,62 @@ class _ParquetWriter:
     ) -> None:
         self._columns = RecordColumns(record_type, decimal_scale=decimal_scale)
         self._writer: Any = pq.ParquetWriter(file, self._columns.schema, compression="zstd")
+        self._content = ColumnContent()
+        self._new: list[Any] = []
+        self._new_rows = self._new_bytes = 0
         self._full: list[list[Any]] = []
         self._waiting: list[Any] = []
-        self._small: list[Any] = []
         self._rows = self._bytes = 0
 
-    def add(self, records: Sequence[Record], lengths: Sequence[int]) -> None:
-        """Take records; a row group ends at the row that fills it, wherever batches end."""
-        begin = 0
-        for index, length in enumerate(lengths, 1):
-            self._rows += 1
-            self._bytes += length
-            if self._rows >= _GROUP_ROWS or self._bytes >= _GROUP_BYTES:
-                self._hold(records[begin:index])
-                self._full.append(self._waiting + self._small)
-                self._waiting, self._small = [], []
-                begin, self._rows, self._bytes = index, 0, 0
-        if begin < len(records):
-            self._hold(records[begin:])
-
-    def _hold(self, records: Sequence[Record]) -> None:
-        self._small.append(self._columns.batch(records))
-        if len(self._small) >= _MOST_SMALL:
-            self._waiting += _combined(self._small).to_batches()
-            self._small = []
+    def add(self, batch: Any) -> None:
+        """Take records, or columns."""
+        rows = self._columns.batch(batch) if isinstance(batch, list) else batch
+        self._new.append(rows)
+        self._new_rows += rows.num_rows
+        self._new_bytes += rows.nbytes
 
     @property
     def is_full(self) -> bool:
-        """Whether a row group is full."""
-        return bool(self._full)
+        """Whether there is enough to add to a row group."""
+        is_long = self._new_rows >= _MANY_ROWS or len(self._new) >= _MANY_BATCHES
+        return is_long or self._new_bytes >= _MANY_BYTES
 
     def flush(self) -> None:
-        """Write the row groups that are full."""
+        """Add what is new to a row group, and write those that are full."""
+        new, self._new, self._new_rows, self._new_bytes = self._new, [], 0, 0
+        if len(new) > 1:
+            new = _combined(new).to_batches()
+        for rows in new:
+            self._group(rows)
         for batches in self._full:
             self._write(batches)
         self._full = []
 
-    def finish(self, facts: ObjectFacts) -> None:
+    def _group(self, rows: Any) -> None:
+        """Add rows to row groups, each of which ends at the row that fills it."""
+        begin = 0
+        for index, length in enumerate(self._content.add(rows), 1):
+            self._rows += 1
+            self._bytes += length
+            if self._rows >= _GROUP_ROWS or self._bytes >= _GROUP_BYTES:
+                self._waiting.append(rows.slice(begin, index - begin))
+                self._full.append(self._waiting)
+                self._waiting, begin = [], index
+                self._rows = self._bytes = 0
+        if begin < rows.num_rows:
+            self._waiting.append(rows.slice(begin))
+
+    def finish(self, facts: ObjectFacts) -> ObjectFacts:
         """Write the last row group and the footer."""
         self.flush()
-        if left := self._waiting + self._small:
-            self._write(left)
+        if self._waiting:
+            self._write(self._waiting)
         self._forget()
-        self._writer.add_key_value_metadata({_KEY: facts.to_json()})
+        content = self._content
+        told = attrs.evolve(facts, records=content.records, digest=content.digest)
+        self._writer.add_key_value_metadata({_KEY: told.to_json()})
         self._writer.close()
+        return told
 
     def abandon(self) -> None:
         """Let go of the file, while it is still open."""
@@ -86,7 +103,7 @@ class _ParquetWriter:
 
     def _forget(self) -> None:
         # Here, in a thread: else whoever drops the writer would free them, in the event loop.
-        self._full, self._waiting, self._small = [], [], []
+        self._new, self._full, self._waiting = [], [], []
 
     def _write(self, batches: list[Any]) -> None:
         # In one piece: else the pages would tell where batches ended.
@@ -132,6 +149,10 @@ class ParquetObjects:
 
     def __init__(self, decimal_scale: int | None = None) -> None:
         self.decimal_scale = checked_scale(decimal_scale)
+
+    def batches_of(self, stream: RecordStream[Any]) -> AsyncIterator[Any]:
+        """Return its columns."""
+        return stream.arrow(decimal_scale=self.decimal_scale)
 
     def writer(
         self,

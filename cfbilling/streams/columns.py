@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, nullcontext
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow has no types
@@ -58,7 +59,8 @@ class Columns:
             columns = RecordColumns(
                 record_type, decimal_scale=self._decimal_scale, scope=self._scope
             )
-            self._made[record_type] = columns, ColumnReader(record_type, columns)
+            reader = _reader(record_type, self._decimal_scale, self._scope)  # type: ignore[arg-type]  # a class has a hash
+            self._made[record_type] = columns, reader
         return self._made[record_type]
 
     def batches(self, delivery: Batches[R]) -> AsyncGenerator[Any, None]:
@@ -85,6 +87,15 @@ class Columns:
                     pieces = await pieces_of(records, columns, delivery.scope_id, turns)
                 for piece in pieces:
                     yield piece
+
+
+@lru_cache(32)
+def _reader(
+    record_type: type[Record], decimal_scale: int | None, scope: str | None
+) -> ColumnReader:
+    # To make one takes as long as to read a hundred records, and many streams are short.
+    columns = RecordColumns(record_type, decimal_scale=decimal_scale, scope=scope)
+    return ColumnReader(record_type, columns)
 
 
 async def joined(batches: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:

@@ -57,9 +57,3 @@ def test_a_field_to_come_counts() -> None:
         _digest(RecordDecoder(UsageRecord).decode(array_text(row)).records) for row in rows
     )
     assert (True, False) == (one == same, one == other)
-
-
-def test_each_length_is_told() -> None:
-    """The length of each record as text is what row groups are measured by."""
-    short, long = Content().add(_records("1", "1" + "0" * 30))
-    assert 30 == long - short

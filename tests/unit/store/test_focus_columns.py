@@ -18,7 +18,7 @@ def test_unknown_fields_of_costs_have_a_column_of_their_own_name() -> None:
     facts = ObjectFacts(unit_id="u", fetched=datetime(2026, 1, 1, tzinfo=UTC), is_complete=True)
     record = FocusRecord(service_name="R2", extra={"New": {"a": [1]}})
     writer = objects.writer(file, FocusRecord, facts)
-    writer.add([record], [1])
+    writer.add([record])
     writer.finish(facts)
     assert [*FocusRecord.wire_names.values(), "x_Extra"] == pq.read_schema(file).names
     ((read,),) = objects.read(file, FocusRecord)

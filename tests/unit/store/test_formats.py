@@ -18,7 +18,6 @@ from cfbilling import FocusRecord, NumberOutOfRange, Record
 from cfbilling.decoding.decoder import RecordDecoder
 from cfbilling.focus import focus_rows
 from cfbilling.records import BillableUsageRecord, PaygoRecord, UsageRecord
-from cfbilling.store.content import Content
 from cfbilling.store.facts import ObjectFacts
 from cfbilling.store.ndjson import NdjsonObjects
 from cfbilling.store.object_format import ObjectFormat
@@ -33,20 +32,14 @@ SHAPES: list[ObjectFormat] = [NdjsonObjects(), ParquetObjects()]
 def written(shape: ObjectFormat, records: list[Record], record_type: type[Record]) -> bytes:
     """Return an object of some records."""
     file = io.BytesIO()
-    writer, content = shape.writer(file, record_type, FACTS), Content()
+    writer = shape.writer(file, record_type, FACTS)
     for record in records:
-        writer.add([record], content.add([record]))
+        writer.add([record])
         if writer.is_full:
             writer.flush()
-    told = ObjectFacts(
-        unit_id=FACTS.unit_id,
-        fetched=FACTS.fetched,
-        is_complete=True,
-        records=content.records,
-        digest=content.digest,
-    )
-    writer.finish(told)
+    told = writer.finish(FACTS)
     writer.abandon()
+    assert (FACTS.unit_id, len(records)) == (told.unit_id, told.records)
     whole = file.getvalue()
     assert told == shape.facts(io.BytesIO(whole))
     return whole
