@@ -113,8 +113,7 @@ class RecordColumns:
         self._columns = record_type.columns
         self._has_scope = scope is not None
         self._pick = attrgetter(*(column.name for column in self._columns), "extra")
-        # Equal tags make equal text, in whatever order their keys came.
-        self._encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
+        self._encode = msgspec.json.Encoder(decimal_format="number").encode
         # pyarrow cannot be asked to: it loses a number whose last digit is more than 38 places
         # from the column's, and for one far beyond that the process dies.
         self._exact = decimal.Context(

@@ -10,6 +10,8 @@ import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow has no types
 import pyarrow.compute  # type: ignore[import-untyped]  # likewise
 
 from cfbilling.arrow import MOST_DIGITS
+from cfbilling.decoding.converter import parse
+from cfbilling.records import Record
 from cfbilling.store.content import TextSum
 
 __all__ = ["ColumnContent"]
@@ -22,29 +24,28 @@ _BETWEEN, _ABSENT = "\x1f", "\x1e"
 _PIECE = 256
 
 
-class ColumnContent:
-    """Counts and adds up rows.
+class ColumnContent(TextSum):
+    """Adds up rows.
 
     A row's text has its values in order, numbers with all digits that any column has. Most of it is
     done without the interpreter.
+
+    Args:
+        record_type: What the rows are: equal tags are equal, in whatever order their keys came.
     """
 
-    def __init__(self) -> None:
-        self._sum = TextSum()
-
-    @property
-    def records(self) -> int:
-        """How many rows there were."""
-        return self._sum.texts
-
-    @property
-    def digest(self) -> str:
-        """The sum, in hexadecimal."""
-        return self._sum.digest
+    def __init__(self, record_type: type[Record]) -> None:
+        super().__init__()
+        objects = [c.wire_name for c in record_type.columns if c.kind in (dict, tuple)]
+        self._json = frozenset([*objects, record_type.extra_name])
+        self._encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
     def add(self, batch: Any) -> list[int]:
         """Add the rows of a `pyarrow.RecordBatch`; return the length of each as text. Blocking."""
-        texts = [_as_text(column) for column in batch.columns]
+        texts = [
+            self._in_order(column) if name in self._json else _as_text(column)
+            for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        ]
         joined = pc.binary_join_element_wise(
             *texts, _BETWEEN, null_handling="replace", null_replacement=_ABSENT
         )
@@ -52,10 +53,18 @@ class ColumnContent:
         if not _is_plain(rows, texts):
             rows = [_unmistakable(*row) for row in zip(rows, *map(_values, texts), strict=True)]
         for begin in range(0, len(rows), _PIECE):
-            self._sum.add(rows[begin : begin + _PIECE])
+            self.add_texts(rows[begin : begin + _PIECE])
             # Lets the event loop have the interpreter, which else takes it after five milliseconds.
             time.sleep(0)
         return list(map(len, rows))
+
+    def _in_order(self, column: Any) -> Any:
+        if column.null_count == len(column):
+            return column
+        ordered = [
+            text and self._encode(parse(text.encode(), "")).decode() for text in _values(column)
+        ]
+        return pa.array(ordered, pa.string())
 
 
 def _as_text(column: Any) -> Any:

@@ -16,45 +16,35 @@ _BYTES: Final = 16
 
 
 class TextSum:
-    """Adds up the hashes of texts: the service promises no order, and twins count twice.
+    """Adds up the hashes of records' texts: no order is promised, and twins count twice.
 
     Attributes:
-        texts: How many there were.
+        records: How many there were.
     """
 
     def __init__(self) -> None:
-        self.texts = 0
+        self.records = 0
         self._sum = 0
-
-    def add(self, texts: Iterable[bytes]) -> None:
-        """Add texts."""
-        for text in texts:
-            self.texts += 1
-            self._sum += int.from_bytes(blake2b(text, digest_size=_BYTES).digest(), "big")
 
     @property
     def digest(self) -> str:
         """The sum, in hexadecimal."""
         return f"{self._sum % (1 << 8 * _BYTES):0{2 * _BYTES}x}"
 
+    def add_texts(self, texts: Iterable[bytes]) -> None:
+        """Add the texts of records."""
+        for text in texts:
+            self.records += 1
+            self._sum += int.from_bytes(blake2b(text, digest_size=_BYTES).digest(), "big")
 
-class Content:
-    """Counts and adds up records."""
+
+class Content(TextSum):
+    """Adds up records."""
 
     def __init__(self) -> None:
-        self._sum = TextSum()
+        super().__init__()
         self._encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
     def add(self, records: Sequence[Record]) -> None:
         """Add records."""
-        self._sum.add(map(self._encode, records))
-
-    @property
-    def records(self) -> int:
-        """How many there were."""
-        return self._sum.texts
-
-    @property
-    def digest(self) -> str:
-        """The sum, in hexadecimal."""
-        return self._sum.digest
+        self.add_texts(map(self._encode, records))

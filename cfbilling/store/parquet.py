@@ -37,7 +37,7 @@ class _ParquetWriter:
     ) -> None:
         self._columns = RecordColumns(record_type, decimal_scale=decimal_scale)
         self._writer: Any = pq.ParquetWriter(file, self._columns.schema, compression="zstd")
-        self._content = ColumnContent()
+        self._content = ColumnContent(record_type)
         self._new: list[Any] = []
         self._new_rows = self._new_bytes = 0
         self._full: list[list[Any]] = []

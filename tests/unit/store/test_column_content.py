@@ -24,7 +24,7 @@ TEXTS = st.one_of(st.none(), st.text('a\x1e\x1f,"[', max_size=3))
 
 def digest_of(*batches: Any) -> tuple[int, str]:
     """Return how many rows there are, and what tells them from others."""
-    content = ColumnContent()
+    content = ColumnContent(UsageRecord)
     for batch in batches:
         lengths = content.add(batch)
         assert len(lengths) == batch.num_rows
@@ -110,5 +110,5 @@ def test_the_order_of_tags_does_not_count() -> None:
 def test_longer_rows_have_longer_texts() -> None:
     """The length of each row is what row groups are measured by."""
     batch = batch_of([*records_of("1", RegionId='"a"'), *records_of("1", RegionId='"abcd"')])
-    short, long = ColumnContent().add(batch)
+    short, long = ColumnContent(UsageRecord).add(batch)
     assert long - short == 3
