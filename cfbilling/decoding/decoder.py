@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Generic, TypeVar
 
 import attrs
@@ -57,11 +56,20 @@ class RecordDecoder(Generic[R]):
         Raises:
             DecodeError: If the text is no JSON array of records; it names what and where.
         """
-        if self._structs is not None:
-            # What refuses holds values, which no error's traceback may show: so all is done first.
-            with contextlib.suppress(*UNREADABLE):
-                return Batch(*self._structs.decode(text))
-        return self.decode_tolerantly(text, first_index)
+        batch = self._by_structs(text)
+        return self.decode_tolerantly(text, first_index) if batch is None else batch
+
+    def _by_structs(self, text: bytes) -> Batch[R] | None:
+        """Decode what the structs do not refuse.
+
+        Why they refuse holds values, which no traceback may show: so it ends here.
+        """
+        if self._structs is None:
+            return None
+        try:
+            return Batch(*self._structs.decode(text))
+        except UNREADABLE:
+            return None
 
     def decode_tolerantly(self, text: bytes, first_index: int = 0) -> Batch[R]:
         """Decode like `decode`, by the converter alone."""

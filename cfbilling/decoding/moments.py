@@ -20,6 +20,8 @@ _LAST_SECONDS = ":59:"
 _TOO_FINE = re.compile(rf"({re.escape(LAST_MICROSECOND)})\d+")
 _LEAP_SECOND = re.compile(r"(?<=:59:)60(\.\d+)?(?=[Zz+-])")
 _MOST_TEXTS = 1000
+_LONGEST_TEXT = 64
+"""A fraction may have any number of digits, and is not to be held for as long as the client."""
 
 
 def moment(text: str) -> datetime:
@@ -52,8 +54,11 @@ class Moments:
         Raises:
             msgspec.ValidationError: If it is no date-time with an offset.
         """
+        said = moment(text)
+        if len(text) > _LONGEST_TEXT:
+            return said
         if len(self.known) > _MOST_TEXTS:
             self.known.clear()
             self.known[None] = None
-        self.known[text] = said = moment(text)
+        self.known[text] = said
         return said

@@ -70,7 +70,11 @@ class SliceSpool:
         Args:
             text: The slice, a JSON array.
             begin: Where it begins in the plain body, behind its bracket.
+
+        Raises:
+            ConfigurationError: If the client was closed meanwhile.
         """
+        self._check_open()
         if not self._left_out and self._room.take(len(text)):
             self._held.append((text, begin))
         else:
@@ -136,8 +140,8 @@ class SliceSpool:
 
     def _let_go(self) -> None:
         """Free what was received."""
-        self._room.give_back(sum(map(len, self._received)))
-        self._received.clear()
+        while self._received:
+            self._room.give_back(len(self._received.pop()))
         self._pieces = 0
         if self._more is not None:
             self._more.close()
@@ -145,6 +149,8 @@ class SliceSpool:
 
     def close(self) -> None:
         """Free what is left; harmless when repeated."""
+        if self._is_closed:
+            return
         self._is_closed = True
         self._room.forget(self)
         self._room.give_back(sum(len(text) for text, _ in self._held))

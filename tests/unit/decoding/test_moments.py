@@ -38,3 +38,10 @@ def test_what_is_no_time_is_not_remembered() -> None:
         with pytest.raises(msgspec.ValidationError):
             moments.read("2025-01-01T00:00:00")
     assert moments.known == {None: None}
+
+
+def test_a_text_of_any_length_is_read_and_none_that_is_long_is_held() -> None:
+    """A fraction of a million digits is a time, and takes no memory afterwards."""
+    moments = Moments()
+    assert BEGIN == moments.read(f"2025-01-01T00:00:00.{'0' * 10**6}Z")
+    assert moments.known == {None: None}
