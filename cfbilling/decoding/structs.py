@@ -1,7 +1,7 @@
 """The fast decoder: a `msgspec.Struct` made from a record class, by program.
 
 The struct carries the wire's names, decodes JSON straight into typed values and refuses whatever
-is not exactly the documented shape. Its rows become records a column at a time.
+is not exactly the documented shape. Its rows become records one by one, in a generated function.
 """
 
 from __future__ import annotations
