@@ -74,7 +74,7 @@ def arrow(setup: Setup) -> Iterator[Figure]:
     yield Figure("arrow() against records alone, time", ours.times(records), "x")
     large, _ = setup.servers.work(330 if setup.quick else 3300, 31)
     times = 1 if setup.quick else 3
-    # As many threads as there are beside the reader, and no work: what the machine does to it.
+    # A busy thread beside an idle loop, as the reader's is: what the machine alone does to a loop.
     busy = [run_alone(Job(large, "busy", watch=True)) for _ in range(times)]
     stall = median(report.longest_stall for report in busy)
     yield Figure("idle loop beside a busy thread: longest stall", stall * 1e3, "ms")

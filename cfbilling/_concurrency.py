@@ -12,11 +12,11 @@ from typing import Any, Generic, TypeVar
 
 from cfbilling.errors import ConfigurationError
 
-__all__ = ["SMALL", "Beside", "Buffer", "Tasks", "Turns", "in_thread"]
+__all__ = ["CLOSED", "SMALL", "Beside", "Buffer", "Tasks", "Turns", "in_thread"]
 
 T = TypeVar("T")
 
-_CLOSED = "the client was closed while this stream was open"
+CLOSED = "the client was closed while this stream was open"
 
 
 class Tasks:
@@ -34,7 +34,7 @@ class Tasks:
         """
         if self._is_closed:
             work.close()
-            raise ConfigurationError(_CLOSED)
+            raise ConfigurationError(CLOSED)
         task = asyncio.ensure_future(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -56,7 +56,7 @@ class Tasks:
             # A signal may have cancelled the caller while it ran: then it is told only here.
             if is_cancelled or not self._is_closed:
                 raise
-            raise ConfigurationError(_CLOSED) from None
+            raise ConfigurationError(CLOSED) from None
 
     async def close(self) -> None:
         """End all tasks and start no more."""

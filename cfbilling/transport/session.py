@@ -79,7 +79,7 @@ def _scrub(error: BaseException) -> None:
     elif isinstance(error, aiohttp.ClientConnectorError):
         key = getattr(error, "_conn_key", None)
         if key is not None:
-            error._conn_key = key._replace(proxy=None, proxy_auth=None)  # noqa: SLF001
+            error._conn_key = key._replace(proxy=None, proxy_auth=None)  # noqa: SLF001 - nothing else has it
         error.args = ()
 
 

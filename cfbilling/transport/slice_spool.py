@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 
-from cfbilling._concurrency import Turns
+from cfbilling._concurrency import CLOSED, Turns
 from cfbilling.errors import ConfigurationError, TransportError
 from cfbilling.transport.compression import Inflater
 from cfbilling.transport.spool import Spool, SpoolRoom
@@ -136,7 +136,7 @@ class SliceSpool:
 
     def _check_open(self) -> None:
         if self._is_closed:
-            raise ConfigurationError("the client was closed while this stream was open")
+            raise ConfigurationError(CLOSED)
 
     def _let_go(self) -> None:
         """Free what was received."""

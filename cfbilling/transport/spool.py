@@ -8,6 +8,7 @@ import tempfile
 from collections import deque
 from typing import IO, Protocol
 
+from cfbilling._concurrency import CLOSED
 from cfbilling.errors import ConfigurationError, ResponseTooLarge, TransportError
 
 __all__ = ["Spool", "SpoolRoom"]
@@ -126,7 +127,7 @@ class Spool:
 
     def _check_open(self) -> None:
         if self._is_closed:
-            raise ConfigurationError("the client was closed while this stream was open")
+            raise ConfigurationError(CLOSED)
 
     async def _write_block(self) -> None:
         try:

@@ -97,7 +97,7 @@ class Accounts:
             ascii_only=ascii_only,
         )
 
-    def _derive_zone(self, account: int, number: int, ascii_only: bool) -> tuple[str, str]:  # noqa: FBT001
+    def _derive_zone(self, account: int, number: int, ascii_only: bool) -> tuple[str, str]:  # noqa: FBT001 - a cache keys it by place
         bits = self._identities.digest("zone", account, number)
         name = f"{bits[0]:02x}{number}.{ZONE_NAMES[bits[1] % len(ZONE_NAMES)]}"
         return f'"{bits.hex()}"', json.dumps(name, ensure_ascii=ascii_only)

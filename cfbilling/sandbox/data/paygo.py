@@ -106,7 +106,7 @@ class PaygoRecords:
         total = self._amounts.priced(metric, times(base, _TOTALS[day.day - 1]))
         return consumed, priced, times(priced, metric.price), total, times(total, metric.price)
 
-    def _derive_template(self, number: int, variant: int, beta: bool) -> Template:  # noqa: FBT001
+    def _derive_template(self, number: int, variant: int, beta: bool) -> Template:  # noqa: FBT001 - a cache keys it by place
         fields = _required(METRICS[number], variant)
         if not beta:
             fields |= _optional(METRICS[number], variant)
