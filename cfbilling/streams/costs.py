@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from typing import Any
 
 from cfbilling.credentials import Credentials
+from cfbilling.cycles import BillingCycles
 from cfbilling.errors import ApiError
 from cfbilling.events import SourceChanged
-from cfbilling.focus import FocusRecord, ServiceCategories, focus_rows
+from cfbilling.focus import FocusRecord
 from cfbilling.protocol.endpoints import Endpoint
 from cfbilling.protocol.requests import Query, Request
+from cfbilling.records import ChargeRecord
 from cfbilling.streams.cycles import CycleDelivery
 from cfbilling.streams.delivery import Delivery
 from cfbilling.streams.resources import Resources
@@ -31,7 +33,7 @@ class CostDelivery(Delivery[FocusRecord]):
         credentials: The credential that signs.
         ahead: The number of requests to fetch ahead.
         is_owned: Whether it is consumed by a task that the client owns.
-        categories: FOCUS's ServiceCategory by the name of a service.
+        rows: What makes FOCUS rows of a source's records.
     """
 
     def __init__(
@@ -42,10 +44,10 @@ class CostDelivery(Delivery[FocusRecord]):
         ahead: int,
         *,
         is_owned: bool,
-        categories: ServiceCategories,
+        rows: Callable[[Iterable[ChargeRecord], BillingCycles | None], list[FocusRecord]],
     ) -> None:
         super().__init__(resources, request, credentials, ahead, is_owned=is_owned)
-        self._rows = focus_rows(categories, is_priced=True)
+        self._rows = rows
 
     async def batches(self) -> AsyncGenerator[list[FocusRecord], None]:
         """Yield the rows in order; no batch is empty.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import TypeVar, cast
 
 import attrs
 
 from cfbilling.credentials import Credentials
-from cfbilling.focus import SERVICE_CATEGORIES, ServiceCategories
+from cfbilling.cycles import BillingCycles
+from cfbilling.focus import SERVICE_CATEGORIES, FocusRecord, ServiceCategories, focus_rows
 from cfbilling.protocol.requests import Request
-from cfbilling.records import Record
+from cfbilling.records import ChargeRecord, Record
 from cfbilling.streams.costs import CostDelivery
 from cfbilling.streams.cycles import CycleDelivery
 from cfbilling.streams.delivery import Delivery
@@ -31,6 +34,13 @@ class Pipeline(Resources):
 
     categories: ServiceCategories = SERVICE_CATEGORIES
 
+    @cached_property
+    def _rows(
+        self,
+    ) -> Callable[[Iterable[ChargeRecord], BillingCycles | None], list[FocusRecord]]:
+        # Made once: to generate its functions takes longer than a small answer.
+        return focus_rows(self.categories, is_priced=True)
+
     def deliver(
         self,
         request: Request[R],
@@ -51,7 +61,7 @@ class Pipeline(Resources):
         endpoint = request.endpoint
         if endpoint.sources:
             costs = CostDelivery(
-                self, request, credentials, ahead, is_owned=is_owned, categories=self.categories
+                self, request, credentials, ahead, is_owned=is_owned, rows=self._rows
             )
             return cast("Delivery[R]", costs)
         kind: type[Delivery[R]] = Delivery

@@ -274,6 +274,18 @@ async def test_categories_may_be_one_s_own() -> None:
             client_of(sandbox, service_categories={"workers": "Serverless"})
 
 
+async def test_many_streams_of_costs_make_no_classes() -> None:
+    """What makes rows is made once for a client, however many accounts it asks about."""
+    async with Sandbox(accounts=1, today=TODAY) as sandbox, client_of(sandbox) as client:
+        (account,) = sandbox.account_ids
+        streams = [client.costs(account, START, END)]
+        classes = set(FocusRecord.__subclasses__())
+        streams += [client.costs(account, START, END) for _ in range(10)]
+        assert classes == set(FocusRecord.__subclasses__())
+        for stream in streams:
+            await stream.aclose()
+
+
 @pytest.mark.parametrize("source", ["V1", None, "", 1])
 async def test_a_source_that_is_none_is_refused(source: Any) -> None:
     """It is refused at once, by name."""

@@ -211,6 +211,7 @@ async def test_the_same_holds_for_costs(waits: Waits, endpoint: str, kind: str) 
         quota=1_000_000,
         today=today,
         idle_days=0.97,
+        cache_bodies=True,
         kind="both" if is_query else "self_serve",
     ) as sandbox:
         (account,) = sandbox.account_ids
