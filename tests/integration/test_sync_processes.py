@@ -93,6 +93,7 @@ def unfinished(folder: Path) -> set[Path]:
     return set(folder.glob(f"*/*/*/.*{PART}"))
 
 
+@pytest.mark.usefixtures("loop_without_debug")
 @pytest.mark.parametrize("form", FORMATS)
 async def test_killed_at_any_moment_a_store_is_whole(tmp_path: Path, form: StoreFormat) -> None:
     """Killed again and again, it has whole objects only; the last sync makes it all of it."""

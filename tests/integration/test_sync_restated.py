@@ -6,6 +6,7 @@ between the syncs.
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -176,6 +177,7 @@ async def test_a_store_is_true_inside_its_horizon(
     steps: list[tuple[Any, ...]], form: StoreFormat, margin: timedelta, start: int, seed: int
 ) -> None:
     """After any sequence of restatements and syncs, each unit is what it should be."""
+    asyncio.get_running_loop().set_debug(False)
     days = Days(FIRST + timedelta(start))
     with tempfile.TemporaryDirectory() as folder:
         async with (

@@ -27,6 +27,8 @@ Values: TypeAlias = tuple[str, ...]
 Field: TypeAlias = tuple[str, str | int]
 
 RECORD_DEPTH = 2
+# Made once: json.loads() would make one for each value.
+_READ = json.JSONDecoder(parse_float=Decimal, parse_int=Decimal).decode
 
 
 @frozen
@@ -89,5 +91,5 @@ class Row:
 
 def wire_value(text: str) -> WireValue:
     """Read one JSON value, every number as a Decimal."""
-    value: WireValue = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+    value: WireValue = _READ(text)
     return value
