@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Executor
 from time import perf_counter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from cfbilling.errors import ConfigurationError
 
@@ -19,11 +19,44 @@ T = TypeVar("T")
 CLOSED = "the client was closed while this stream was open"
 
 
+class _Interruptible:
+    """Work of ours in a task of somebody else's, who is not cancelled by what ends it.
+
+    Args:
+        task: The task.
+
+    Attributes:
+        left: Done when the work was left; ``None`` while nobody interrupted it.
+    """
+
+    __slots__ = ("_before", "_task", "left")
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self._task = task
+        self._before = task.cancelling()
+        self.left: asyncio.Future[None] | None = None
+
+    def interrupt(self) -> asyncio.Future[None]:
+        """Cancel the work; return what is done when it was left."""
+        if self.left is None:
+            self.left = asyncio.get_running_loop().create_future()
+            self._task.cancel()
+        return self.left
+
+    def leave(self) -> bool:
+        """Take an interruption back from the task; return whether nobody else cancelled it."""
+        if self.left is None or self.left.done():
+            return False
+        self.left.set_result(None)
+        return self._task.uncancel() <= self._before
+
+
 class Tasks:
     """Starts tasks, and ends those that are left."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
+        self._interruptible: set[_Interruptible] = set()
         self._is_closed = False
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -32,13 +65,35 @@ class Tasks:
         Raises:
             ConfigurationError: If the client was closed meanwhile.
         """
-        if self._is_closed:
-            work.close()
-            raise ConfigurationError(CLOSED)
+        self._check_open(work)
         task = asyncio.ensure_future(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
+
+    def _check_open(self, work: Coroutine[Any, Any, Any]) -> None:
+        if self._is_closed:
+            work.close()
+            raise ConfigurationError(CLOSED)
+
+    async def here(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do a piece of work in the caller's own task, which takes less than one for it alone.
+
+        Raises:
+            ConfigurationError: If the client was closed meanwhile.
+        """
+        self._check_open(work)
+        doing = _Interruptible(cast("asyncio.Task[Any]", asyncio.current_task()))
+        self._interruptible.add(doing)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if doing.leave():
+                raise ConfigurationError(CLOSED) from None
+            raise
+        finally:
+            doing.leave()
+            self._interruptible.discard(doing)
 
     async def outcome(self, task: asyncio.Task[T]) -> T:
         """Wait for a task and return its result; whoever is cancelled meanwhile cancels it.
@@ -59,9 +114,12 @@ class Tasks:
             raise ConfigurationError(CLOSED) from None
 
     async def close(self) -> None:
-        """End all tasks and start no more."""
+        """End all that is under way and start no more."""
         self._is_closed = True
+        leaving = [doing.interrupt() for doing in self._interruptible]
         await self.end(self._running)
+        if leaving:
+            await asyncio.wait(leaving)
 
     async def end(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
         """Cancel tasks and wait until they are done."""

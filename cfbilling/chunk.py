@@ -54,7 +54,7 @@ class DateChunk:
         upper = self.upper
         return upper.date() if upper.time() == time() else upper.date() + _DAY
 
-    @property
+    @cached_property
     def days(self) -> int:
         """How many UTC days the chunk touches."""
         return self.day_after.toordinal() - self.first_day.toordinal()

@@ -255,6 +255,8 @@ def checked_groups(given: object) -> tuple[GroupBy, ...]:
     Raises:
         ConfigurationError: If it is no sequence of at most two of them.
     """
+    if type(given) is tuple and not given:
+        return given
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise ConfigurationError("group_by must be a sequence of GroupBy")
     groups = tuple(given)

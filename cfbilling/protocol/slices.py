@@ -32,6 +32,7 @@ _COMMA = re.compile(rb"[ \t\r\n]*,")
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+("?)|[\[\]{}]', re.DOTALL)
 _REST_OF_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+("?)', re.DOTALL)
 _CUT_NUMBER = re.compile(r"invalid (?:number|character) \(byte (\d+)\)$")
+_ENVELOPE = msgspec.json.Decoder(Envelope)
 _OPENING, _CLOSING = b"[", b"]"
 _QUOTE, _BRACKETS = ord('"'), b"[{"
 
@@ -221,7 +222,7 @@ class Slicer:
         lead = b"null" if self._has_cut else b""
         text = self._head + lead + bytes(self._buffer)
         try:
-            envelope = msgspec.json.decode(text, type=Envelope)
+            envelope = _ENVELOPE.decode(text)
         except UnicodeDecodeError:
             raise DecodeError("text is not UTF-8") from None
         except RecursionError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 
 import attrs
 
@@ -66,12 +67,19 @@ def whole_range(start: Moment, end: Moment) -> DateChunk:
         raise ConfigurationError("start and end must both be dates or both be datetimes")
     if first >= last:
         raise ConfigurationError(f"start ({first}) must be before end ({last})")
-    chunk = DateChunk(first, last)
+    # Accounts by thousands are asked about the same days; equal times may be of other zones.
+    made = DateChunk if isinstance(first, datetime) else _of_days
+    chunk = made(first, last)
     try:
         _ = chunk.days
     except OverflowError:
         raise ConfigurationError("start or end is outside the years 1 to 9999 in UTC") from None
     return chunk
+
+
+@lru_cache(maxsize=64)
+def _of_days(first: date, last: date) -> DateChunk:
+    return DateChunk(first, last)
 
 
 def requested_range(start: Moment | None, end: Moment | None, now: datetime) -> DateChunk | None:

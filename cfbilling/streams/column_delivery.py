@@ -141,9 +141,8 @@ class ColumnDelivery(Delivery[R]):
             NumberOutOfRange: For a number that its column cannot hold exactly.
             BillingError: What else went wrong, with the request's facts.
         """
-        planner, whole = self._resources.planner, self._request
-        requests = planner.requests(whole)
-        self._tell_started(whole.chunk, planner.count(whole))
+        requests, count = self._planned()
+        self._tell_started(self._request.chunk, count)
         ahead: deque[asyncio.Task[list[Part[R]]]] = deque()
         parts: list[Part[R]] = []
         try:

@@ -134,16 +134,9 @@ class Delivery(Generic[R]):
         """
         return await self._run(self._object())
 
-    async def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do a piece of work in a task that the client owns."""
-        if self._is_owned:
-            return await work
-        tasks = self._resources.tasks
-        task = tasks.start(work)
-        try:
-            return await tasks.outcome(task)
-        finally:
-            await tasks.end([task])
+    def _run(self, work: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+        """Return what does a piece of work, and ends when the client is closed."""
+        return work if self._is_owned else self._resources.tasks.here(work)
 
     async def _object(self) -> R:
         request = self._request
@@ -162,8 +155,15 @@ class Delivery(Generic[R]):
         Raises:
             BillingError: While iterating: what went wrong, with the request's facts.
         """
-        planner, whole = self._resources.planner, self._request
-        return self._streamed(planner.requests(whole), whole.chunk, planner.count(whole))
+        requests, count = self._planned()
+        return self._streamed(requests, self._request.chunk, count)
+
+    def _planned(self) -> tuple[Iterator[Request[R]], int]:
+        """Return what asks for the whole range, and how many requests that is going to be."""
+        planner = self._resources.planner
+        count = planner.count(self._request)
+        self._ahead = min(self._ahead, count)
+        return planner.requests(self._request), count
 
     def _tell_started(self, chunk: DateChunk | None, chunks: int) -> None:
         whole = self._request
@@ -210,9 +210,9 @@ class Delivery(Generic[R]):
         self, requests: Iterator[Request[R]], ahead: deque[asyncio.Task[list[Part[R]]]]
     ) -> list[Part[R]]:
         """Return the next answer, in its parts, or nothing after the last."""
-        if self._is_owned and self._ahead == 1:
+        if self._ahead == 1:
             request = next(requests, None)
-            return [] if request is None else await self._fetch(request)
+            return [] if request is None else await self._run(self._fetch(request))
         most = 1 if self._is_probed and not self.has_answered else self._ahead
         for request in islice(requests, most - len(ahead)):
             ahead.append(self._resources.tasks.start(self._fetch(request)))

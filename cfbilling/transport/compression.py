@@ -76,20 +76,18 @@ class _Zlib:
 
     def inflate(self, data: bytes) -> Iterator[bytes]:
         for begin in range(0, len(data), _INPUT):
-            yield from self._inflate(data[begin : begin + _INPUT])
-
-    def _inflate(self, data: bytes) -> Iterator[bytes]:
-        piece = b""
-        while data or len(piece) == _PIECE:
-            if self._stream is None or (self._stream.eof and data):
-                self._stream = self._module.decompressobj(self._wbits(data[0]))
-            try:
-                piece = self._stream.decompress(data, _PIECE)
-            except self._error as error:
-                raise TransportError(f"the {self._coding} body is corrupt") from error
-            data = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
-            if piece:
-                yield piece
+            rest, piece = data[begin : begin + _INPUT], b""
+            while rest or len(piece) == _PIECE:
+                if self._stream is None or (self._stream.eof and rest):
+                    self._stream = self._module.decompressobj(self._wbits(rest[0]))
+                stream = self._stream
+                try:
+                    piece = stream.decompress(rest, _PIECE)
+                except self._error as error:
+                    raise TransportError(f"the {self._coding} body is corrupt") from error
+                rest = stream.unused_data if stream.eof else stream.unconsumed_tail
+                if piece:
+                    yield piece
 
     def finish(self) -> None:
         if self._stream is not None and not self._stream.eof:

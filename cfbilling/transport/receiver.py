@@ -77,26 +77,32 @@ class Received:
 
 
 class _Flow:
-    """How fast a body comes: one that trickles would hold its place for ever."""
+    """How fast a body comes: one that trickles would hold its place for ever.
+
+    Attributes:
+        now: The clock that it is measured by, in seconds.
+    """
 
     def __init__(self, clock: Clock, timeouts: Timeouts) -> None:
-        self._clock = clock
+        self.now = clock.monotonic
         self._least_rate = timeouts.least_rate
         self._span = timeouts.rate_span
         self._waited = 0.0
         self._bytes = 0
 
-    async def read(self, exchange: Response) -> bytes:
-        began = self._clock.monotonic()
-        received = await exchange.read()
+    def add(self, seconds: float, received: int) -> None:
+        """Take note of how many bytes came, and how long they were waited for.
+
+        Raises:
+            TransportError: If that was too few for too long.
+        """
         # Only the waiting counts: what we do with the bytes meanwhile is no fault of the peer.
-        self._waited += self._clock.monotonic() - began
-        self._bytes += len(received)
+        self._waited += seconds
+        self._bytes += received
         if self._waited >= self._span:
             if self._bytes < self._least_rate * self._waited:
                 raise TransportError(f"the body comes too slowly ({self._least_rate:g} bytes/s)")
             self._waited, self._bytes = 0.0, 0
-        return received
 
 
 class _Body:
@@ -120,7 +126,10 @@ class _Body:
 
     async def read(self) -> bytes:
         """Return the next bytes as they were sent; empty at the end."""
-        received = await self._flow.read(self._exchange)
+        flow = self._flow
+        began = flow.now()
+        received = await self._exchange.read()
+        flow.add(flow.now() - began, len(received))
         self.wire_bytes += len(received)
         return received
 

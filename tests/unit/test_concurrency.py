@@ -116,6 +116,84 @@ async def test_cancelling_the_one_who_waits_ends_the_task() -> None:
     await tasks.close()
 
 
+async def test_work_done_here_gives_what_it_gives() -> None:
+    """Work in the caller's own task has its result, or its own error, and is then forgotten."""
+    tasks = Tasks()
+    assert await tasks.here(answer()) == 42
+    with pytest.raises(NotFound):
+        await tasks.here(failing())
+    await tasks.close()
+    with pytest.raises(ConfigurationError, match="closed"):
+        await tasks.here(answer())
+
+
+async def test_closing_ends_work_in_a_task_of_somebody_else() -> None:
+    """Its clean-up is waited for; the task gets an error, goes on, and was not cancelled."""
+    tasks = Tasks()
+    log: list[str] = []
+
+    async def consume() -> int:
+        with pytest.raises(ConfigurationError, match="closed"):
+            await tasks.here(forever(log))
+        await asyncio.sleep(0)
+        task = asyncio.current_task()
+        return -1 if task is None else task.cancelling()
+
+    consuming = asyncio.ensure_future(consume())
+    await asyncio.sleep(0)
+    await asyncio.gather(tasks.close(), tasks.close())
+    assert ["ended"] == log
+    assert await consuming == 0
+
+
+async def test_who_is_cancelled_while_the_client_is_closed_is_cancelled() -> None:
+    """A cancellation of the consumer's own is not lost in the client's."""
+    tasks = Tasks()
+    log: list[str] = []
+    consuming = asyncio.ensure_future(tasks.here(forever(log)))
+    await asyncio.sleep(0)
+    closing = asyncio.ensure_future(tasks.close())
+    await asyncio.sleep(0)
+    consuming.cancel()
+    await closing
+    with pytest.raises(asyncio.CancelledError):
+        await consuming
+    assert consuming.cancelled()
+
+
+async def test_what_fails_while_it_is_interrupted_fails_as_it_does() -> None:
+    """An error of the clean-up comes through, and leaves no cancellation behind."""
+    tasks = Tasks()
+
+    async def stubborn() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise NotFound("no")
+
+    async def consume() -> int:
+        with pytest.raises(NotFound):
+            await tasks.here(stubborn())
+        task = asyncio.current_task()
+        return -1 if task is None else task.cancelling()
+
+    consuming = asyncio.ensure_future(consume())
+    await asyncio.sleep(0)
+    await tasks.close()
+    assert await consuming == 0
+
+
+async def test_a_timeout_around_work_is_a_timeout() -> None:
+    """A deadline of the consumer's own stays one, and ends the work."""
+    tasks = Tasks()
+    log: list[str] = []
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await tasks.here(forever(log))
+    assert ["ended"] == log
+    await tasks.close()
+
+
 async def test_a_cancellation_swallowed_long_ago_is_none_of_ours() -> None:
     """Who was cancelled before and went on is told that the client was closed."""
     tasks = Tasks()
