@@ -202,7 +202,12 @@ class ColumnDelivery(Delivery[R]):
         if parsed is None:
             return None
         await self.turns.take()
-        return _finished(part.request, reader, parsed)
+        read = reader.finish(parsed, self.scope_id)
+        del parsed
+        if read is None:
+            return None
+        await self.turns.take()
+        return _owned(part.request, read)
 
     def _count(self, part: Part[R], job: _Job, read: Read) -> None:
         if read.missing:
@@ -239,14 +244,13 @@ async def pieces_of(
     return made
 
 
-def _finished(request: Request[Record], reader: ColumnReader, parsed: Any) -> Read | None:
-    """Make columns of what was parsed, and keep what the request's chunk owns.
+def _owned(request: Request[Record], read: Read) -> Read | None:
+    """Keep what the request's chunk owns.
 
-    Returns ``None`` for what has to become records, to be read or to be judged: an answer about
-    another account or about other days only.
+    Returns ``None`` for what has to become records to be judged: an answer about another account or
+    about other days only.
     """
-    read = reader.finish(parsed, request.scope_id)
-    if read is None or _has_strangers(request, read.batch):
+    if _has_strangers(request, read.batch):
         return None
     owned = _inside(request, read.batch)
     return attrs.evolve(read, batch=owned) if owned.num_rows else None
