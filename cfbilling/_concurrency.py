@@ -1,4 +1,4 @@
-"""The owner of tasks, a bounded queue that can be closed, and work in and beside the event loop."""
+"""The owner of what is under way, a queue that can be closed, and work beside the event loop."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class _Interruptible:
 
 
 class Tasks:
-    """Starts tasks, and ends those that are left."""
+    """Starts what is to end with the client, and ends what is left of it."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
@@ -77,7 +77,7 @@ class Tasks:
             raise ConfigurationError(CLOSED)
 
     async def here(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do a piece of work in the caller's own task, which takes less than one for it alone.
+        """Do a piece of work in the caller's own task; one for it alone would cost more.
 
         Raises:
             ConfigurationError: If the client was closed meanwhile.

@@ -1,8 +1,8 @@
 """The answer to one query: its requests fetched ahead concurrently, delivered in order, bounded.
 
-Nothing is yielded inside a task group or a timeout: requests are fetched by tasks that the client
-owns, and what is ahead of the consumer is bounded by how many of them there are. Leaving a
-delivery early cancels them and waits for them.
+Nothing is yielded inside a task group or a timeout: what is fetched ahead is fetched by tasks that
+the client owns, and bounded by how many of them there are. Leaving a delivery early cancels them
+and waits for them. One request at a time is fetched by the consumer's own task.
 """
 
 from __future__ import annotations
@@ -65,8 +65,7 @@ class Delivery(Generic[R]):
         request: The request for the whole range.
         credentials: The credential that signs.
         ahead: The number of requests to fetch ahead.
-        is_owned: Whether it is consumed by a task that the client owns; then one request at a
-            time needs no further task.
+        is_owned: Whether it is consumed by a task that the client owns, and so ends with it.
         is_doubtful: Whether the account may not be let in: then the stream is told of with the
             first answer only.
         is_probed: Whether nothing is fetched ahead of that.

@@ -55,8 +55,7 @@ class Pipeline(Resources):
             request: The request for the whole range.
             credentials: The credential that signs.
             ahead: The number of requests to fetch ahead.
-            is_owned: Whether it is consumed by a task that the client owns; then one request at a
-                time needs no further task.
+            is_owned: Whether it is consumed by a task that the client owns, and so ends with it.
         """
         endpoint = request.endpoint
         if endpoint.sources:
