@@ -29,26 +29,34 @@ class _Interruptible:
         left: Done when the work was left; ``None`` while nobody interrupted it.
     """
 
-    __slots__ = ("_before", "_task", "left")
+    __slots__ = ("_before", "_is_cancelled", "_task", "left")
 
     def __init__(self, task: asyncio.Task[Any]) -> None:
         self._task = task
         self._before = task.cancelling()
+        self._is_cancelled = False
         self.left: asyncio.Future[None] | None = None
 
     def interrupt(self) -> asyncio.Future[None]:
         """Cancel the work; return what is done when it was left."""
         if self.left is None:
-            self.left = asyncio.get_running_loop().create_future()
-            self._task.cancel()
+            loop = asyncio.get_running_loop()
+            self.left = loop.create_future()
+            # An eager task may close the client amid a step of this one, which ends first.
+            loop.call_soon(self._cancel, self.left)
         return self.left
+
+    def _cancel(self, left: asyncio.Future[None]) -> None:
+        if not left.done():
+            self._is_cancelled = True
+            self._task.cancel()
 
     def leave(self) -> bool:
         """Take an interruption back from the task; return whether nobody else cancelled it."""
         if self.left is None or self.left.done():
             return False
         self.left.set_result(None)
-        return self._task.uncancel() <= self._before
+        return self._is_cancelled and self._task.uncancel() <= self._before
 
 
 class Tasks:
@@ -83,7 +91,11 @@ class Tasks:
             ConfigurationError: If the client was closed meanwhile.
         """
         self._check_open(work)
-        doing = _Interruptible(cast("asyncio.Task[Any]", asyncio.current_task()))
+        caller = cast("asyncio.Task[Any]", asyncio.current_task())
+        if caller in self._running:
+            # It ends with the client by itself.
+            return await work
+        doing = _Interruptible(caller)
         self._interruptible.add(doing)
         try:
             return await work

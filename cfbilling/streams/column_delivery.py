@@ -203,7 +203,6 @@ class ColumnDelivery(Delivery[R]):
             return None
         await self.turns.take()
         read = reader.finish(parsed, self.scope_id)
-        del parsed
         if read is None:
             return None
         await self.turns.take()

@@ -32,7 +32,6 @@ class CostDelivery(Delivery[FocusRecord]):
         request: The request for the whole range.
         credentials: The credential that signs.
         ahead: The number of requests to fetch ahead.
-        is_owned: Whether it is consumed by a task that the client owns.
         rows: What makes FOCUS rows of a source's records.
     """
 
@@ -43,10 +42,9 @@ class CostDelivery(Delivery[FocusRecord]):
         credentials: Credentials,
         ahead: int,
         *,
-        is_owned: bool,
         rows: Callable[[Iterable[ChargeRecord], BillingCycles | None], list[FocusRecord]],
     ) -> None:
-        super().__init__(resources, request, credentials, ahead, is_owned=is_owned)
+        super().__init__(resources, request, credentials, ahead)
         self._rows = rows
 
     async def batches(self) -> AsyncGenerator[list[FocusRecord], None]:
@@ -99,7 +97,6 @@ class CostDelivery(Delivery[FocusRecord]):
             request,
             self._credentials,
             self._ahead,
-            is_owned=self._is_owned,
             # Billing cycles come before the charges, and the stream is told of after them.
             is_doubtful=has_more and not source.by_cycles,
             is_probed=has_more and not is_known,

@@ -91,7 +91,7 @@ class CycleDelivery(Delivery[R]):
     async def _fetch_cycles(self) -> BillingCycles:
         request = Query(BILLING_CYCLES).about(self._request.scope_id)
         resources, credentials = self._resources, self._credentials
-        cycles = await Delivery(resources, request, credentials, is_owned=True).one()
+        cycles = await Delivery(resources, request, credentials).one()
         if cycles.covered is False:
             with about(request, HTTPStatus.OK):
                 raise NotCovered("the account is not covered by version 1")

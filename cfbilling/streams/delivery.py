@@ -65,7 +65,6 @@ class Delivery(Generic[R]):
         request: The request for the whole range.
         credentials: The credential that signs.
         ahead: The number of requests to fetch ahead.
-        is_owned: Whether it is consumed by a task that the client owns, and so ends with it.
         is_doubtful: Whether the account may not be let in: then the stream is told of with the
             first answer only.
         is_probed: Whether nothing is fetched ahead of that.
@@ -81,7 +80,6 @@ class Delivery(Generic[R]):
         credentials: Credentials,
         ahead: int = 1,
         *,
-        is_owned: bool = False,
         is_doubtful: bool = False,
         is_probed: bool = False,
     ) -> None:
@@ -89,7 +87,6 @@ class Delivery(Generic[R]):
         self._request = request
         self._credentials = credentials
         self._ahead = ahead
-        self._is_owned = is_owned
         self._is_doubtful = is_doubtful
         self._is_probed = is_probed
         self.has_answered = False
@@ -122,7 +119,6 @@ class Delivery(Generic[R]):
             self._request,
             self._credentials,
             self._ahead,
-            is_owned=self._is_owned,
         )
 
     async def one(self) -> R:
@@ -135,7 +131,7 @@ class Delivery(Generic[R]):
 
     def _run(self, work: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
         """Return what does a piece of work, and ends when the client is closed."""
-        return work if self._is_owned else self._resources.tasks.here(work)
+        return self._resources.tasks.here(work)
 
     async def _object(self) -> R:
         request = self._request

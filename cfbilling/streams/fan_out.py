@@ -258,7 +258,7 @@ class FanOut(Generic[K, R]):
                 await self._worked(self._work, item, request, lane.credentials, ahead)
             elif request is not None:
                 key = self._subject.key(item)
-                delivery = self._pipeline.deliver(request, lane.credentials, ahead, is_owned=True)
+                delivery = self._pipeline.deliver(request, lane.credentials, ahead)
                 async with aclosing(self._form(delivery)) as batches:
                     async for records in batches:
                         await self._buffer.put((key, records))
@@ -283,7 +283,7 @@ class FanOut(Generic[K, R]):
         delivery = (
             EmptyDelivery(self._subject.record_type_of(item))
             if request is None
-            else self._pipeline.deliver(request, credentials, ahead, is_owned=True)
+            else self._pipeline.deliver(request, credentials, ahead)
         )
         key = self._subject.key(item)
         async with RecordStream(delivery) as stream:

@@ -46,8 +46,6 @@ class Pipeline(Resources):
         request: Request[R],
         credentials: Credentials,
         ahead: int = 1,
-        *,
-        is_owned: bool = False,
     ) -> Delivery[R]:
         """Return the delivery of a request, which may become several.
 
@@ -55,17 +53,14 @@ class Pipeline(Resources):
             request: The request for the whole range.
             credentials: The credential that signs.
             ahead: The number of requests to fetch ahead.
-            is_owned: Whether it is consumed by a task that the client owns, and so ends with it.
         """
         endpoint = request.endpoint
         if endpoint.sources:
-            costs = CostDelivery(
-                self, request, credentials, ahead, is_owned=is_owned, rows=self._rows
-            )
+            costs = CostDelivery(self, request, credentials, ahead, rows=self._rows)
             return cast("Delivery[R]", costs)
         kind: type[Delivery[R]] = Delivery
         if endpoint.by_cycles:
             kind = CycleDelivery
         elif endpoint.per_page is not None:
             kind = PagedDelivery
-        return kind(self, request, credentials, ahead, is_owned=is_owned)
+        return kind(self, request, credentials, ahead)

@@ -183,6 +183,26 @@ async def test_what_fails_while_it_is_interrupted_fails_as_it_does() -> None:
     assert await consuming == 0
 
 
+async def test_who_closes_amid_a_step_of_the_work_cancels_nobody() -> None:
+    """What begins to close before the work is left, as an eager task may, is not felt after it."""
+    tasks = Tasks()
+    closing = tasks.close()
+
+    async def work() -> int:
+        await asyncio.sleep(0)
+        closing.send(None)
+        return 42
+
+    async def consume() -> int:
+        found = await tasks.here(work())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return found
+
+    assert await asyncio.ensure_future(consume()) == 42
+    closing.close()
+
+
 async def test_a_timeout_around_work_is_a_timeout() -> None:
     """A deadline of the consumer's own stays one, and ends the work."""
     tasks = Tasks()

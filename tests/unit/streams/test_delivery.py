@@ -111,8 +111,9 @@ def widths(session: ScriptedSession) -> list[int]:
 async def test_records_come_in_order(ahead: int, *, is_owned: bool) -> None:
     """Every record comes once, in the order of the days, however many requests are under way."""
     pipeline, session = pipeline_on(service)
-    delivery = pipeline.deliver(usage(100), TOKEN, ahead, is_owned=is_owned)
-    assert days(100) == await starts(delivery)
+    consuming = starts(pipeline.deliver(usage(100), TOKEN, ahead))
+    assert days(100) == await (pipeline.tasks.start(consuming) if is_owned else consuming)
+    await settle()
     assert [31, 31, 31, 7] == widths(session)
     assert Held() == held_by(pipeline)
 
@@ -154,10 +155,45 @@ async def test_nothing_is_asked_before_somebody_asks() -> None:
 async def test_an_owned_delivery_needs_no_task() -> None:
     """Within a task of the client's, one request at a time is fetched by that task."""
     pipeline, session = pipeline_on(service)
-    delivery = pipeline.deliver(usage(62), TOKEN, 1, is_owned=True)
-    async with aclosing(delivery.batches()) as batches:
-        assert days(31) == days_of(await first_of(batches))
-        assert (0, 1) == (held_by(pipeline).tasks, len(session.asked))
+
+    async def consume() -> None:
+        async with aclosing(pipeline.deliver(usage(62), TOKEN, 1).batches()) as batches:
+            assert days(31) == days_of(await first_of(batches))
+            assert (1, 1) == (held_by(pipeline).tasks, len(session.asked))
+
+    await pipeline.tasks.start(consume())
+
+
+async def test_one_request_needs_no_task() -> None:
+    """Of whatever range it is, one request is fetched by the task that asks for it."""
+    gate = asyncio.Event()
+    pipeline, session = pipeline_on(lambda asked: answer(usage_of(*asked.days), before=[gate]))
+    consuming = asyncio.ensure_future(starts(pipeline.deliver(usage(31), TOKEN, 8)))
+    await settle()
+    assert (0, 1) == (held_by(pipeline).tasks, len(session.asked))
+    gate.set()
+    assert days(31) == await consuming
+
+
+@pytest.mark.parametrize("count", [31, 62])
+@pytest.mark.parametrize("ahead", [1, 8])
+async def test_closing_ends_what_a_task_of_the_client_let_go_of(ahead: int, count: int) -> None:
+    """A stream that is read by some other task ends with the client, wherever it was made."""
+    pipeline, session = pipeline_on(lambda _: answer([asyncio.Event()]))
+    consuming: list[asyncio.Task[list[date]]] = []
+
+    async def work() -> None:
+        delivery = pipeline.deliver(usage(count), TOKEN, ahead)
+        consuming.append(asyncio.ensure_future(starts(delivery)))
+        await asyncio.Event().wait()
+
+    pipeline.tasks.start(work())
+    await settle()
+    assert session.in_flight
+    await pipeline.close()
+    with pytest.raises(ConfigurationError, match="closed"):
+        await consuming[0]
+    assert (0, Held()) == (session.in_flight, held_by(pipeline))
 
 
 @pytest.mark.parametrize("is_owned", [False, True])
@@ -171,11 +207,15 @@ async def test_leaving_early_leaves_nothing(ahead: int, *, is_owned: bool) -> No
         return answer(steps)
 
     pipeline, session = pipeline_on(script, limits=Limits(slice_bytes=1024))
-    delivery = pipeline.deliver(usage(310), TOKEN, ahead, is_owned=is_owned)
-    async with aclosing(delivery.batches()) as batches:
-        await first_of(batches)
-        await settle()
-        assert held_by(pipeline).spools >= ahead
+
+    async def consume() -> None:
+        async with aclosing(pipeline.deliver(usage(310), TOKEN, ahead).batches()) as batches:
+            await first_of(batches)
+            await settle()
+            assert held_by(pipeline).spools >= ahead
+
+    await (pipeline.tasks.start(consume()) if is_owned else consume())
+    await settle()
     assert (0, Held()) == (session.in_flight, held_by(pipeline))
 
 
@@ -186,8 +226,8 @@ async def test_a_consumer_may_be_cancelled_anywhere(ahead: int, *, is_owned: boo
     ended, turns = False, 0
     while not ended:
         pipeline, session = pipeline_on(counting_both_ends)
-        delivery = pipeline.deliver(usage(70), TOKEN, ahead, is_owned=is_owned)
-        task = asyncio.ensure_future(starts(delivery))
+        consuming = starts(pipeline.deliver(usage(70), TOKEN, ahead))
+        task = pipeline.tasks.start(consuming) if is_owned else asyncio.ensure_future(consuming)
         for _ in range(turns):
             await asyncio.sleep(0)
         ended = task.done()
@@ -451,8 +491,10 @@ async def test_an_observer_may_raise_what_it_likes(kind: type[Event], *, is_owne
         return answer(body_of(rows)) if len(rows) <= 30 else answer(refusal_of(1183), 400)
 
     pipeline, session = pipeline_on(script, observe)
+    consuming = starts(pipeline.deliver(usage(62), TOKEN))
     with pytest.raises(Stop):
-        await starts(pipeline.deliver(usage(62), TOKEN, is_owned=is_owned))
+        await (pipeline.tasks.start(consuming) if is_owned else consuming)
+    await settle()
     assert (0, Held()) == (session.in_flight, held_by(pipeline))
 
 
