@@ -21,7 +21,7 @@ from cfbilling.cycles import BillingCycles
 from cfbilling.errors import ConfigurationError
 from cfbilling.records import BillableUsageRecord, ChargeRecord, UsageRecord
 
-__all__ = ["SERVICE_CATEGORIES", "FocusRecord", "ServiceCategories", "focus_rows"]
+__all__ = ["SERVICE_CATEGORIES", "FocusRecord", "FocusRows", "ServiceCategories", "focus_rows"]
 
 _LAST_SECOND = time(23, 59, 59)
 _MOST_NAMES = 4096
@@ -186,9 +186,13 @@ def _unknown_end(_start: datetime, _subscription_id: str | None) -> None:
     return None
 
 
+FocusRows: TypeAlias = Callable[[Iterable[ChargeRecord], BillingCycles | None], list[FocusRecord]]
+"""Makes FOCUS rows of records, and of the cycles that they are billed by where those are known."""
+
+
 def focus_rows(
     categories: ServiceCategories = SERVICE_CATEGORIES, *, is_priced: bool = False
-) -> Callable[[Iterable[ChargeRecord], BillingCycles | None], list[FocusRecord]]:
+) -> FocusRows:
     """Return what makes FOCUS rows of usage with costs, or of version 1's records.
 
     Args:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
 from cfbilling.credentials import Credentials
-from cfbilling.cycles import BillingCycles
 from cfbilling.errors import ApiError
 from cfbilling.events import SourceChanged
-from cfbilling.focus import FocusRecord
+from cfbilling.focus import FocusRecord, FocusRows
 from cfbilling.protocol.endpoints import Endpoint
 from cfbilling.protocol.requests import Query, Request
-from cfbilling.records import ChargeRecord
 from cfbilling.streams.cycles import CycleDelivery
 from cfbilling.streams.delivery import Delivery
 from cfbilling.streams.resources import Resources
@@ -42,7 +40,7 @@ class CostDelivery(Delivery[FocusRecord]):
         credentials: Credentials,
         ahead: int,
         *,
-        rows: Callable[[Iterable[ChargeRecord], BillingCycles | None], list[FocusRecord]],
+        rows: FocusRows,
     ) -> None:
         super().__init__(resources, request, credentials, ahead)
         self._rows = rows

@@ -61,7 +61,7 @@ class CycleDelivery(Delivery[R]):
             BillingError: What else went wrong, with the request's facts.
         """
         planner, clock = self._resources.planner, self._resources.clock
-        cycles = self.cycles = await self._run(self._fetch_cycles())
+        cycles = self.cycles = await self._resources.tasks.here(self._fetch_cycles())
         now = clock.now().astimezone(UTC)
         today = now.date()
         whole = self._request.chunk or _default_range(cycles, now)
@@ -71,7 +71,7 @@ class CycleDelivery(Delivery[R]):
         while left:
             if planner.reading is Reading.UNKNOWN or not left[0].is_plain:
                 window = left.pop(0)
-                for records in await self._run(self._charges(window, today)):
+                for records in await self._resources.tasks.here(self._charges(window, today)):
                     yield records
                 continue
             plain = list(takewhile(lambda window: window.is_plain, left))

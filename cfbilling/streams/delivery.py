@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from itertools import islice
 from time import perf_counter
 from typing import Any, Generic, TypeVar
@@ -32,7 +32,6 @@ from cfbilling.transport.receiver import Received
 __all__ = ["Delivery", "Part"]
 
 R = TypeVar("R", bound=Record)
-T = TypeVar("T")
 D = TypeVar("D", bound="Delivery[Any]")
 
 
@@ -114,12 +113,7 @@ class Delivery(Generic[R]):
 
     def remade(self, kind: type[D]) -> D:
         """Return what delivers the same in another way."""
-        return kind(
-            self._resources,
-            self._request,
-            self._credentials,
-            self._ahead,
-        )
+        return kind(self._resources, self._request, self._credentials, self._ahead)
 
     async def one(self) -> R:
         """Return the one object that the endpoint answers with.
@@ -127,11 +121,7 @@ class Delivery(Generic[R]):
         Raises:
             BillingError: What went wrong, with the request's facts.
         """
-        return await self._run(self._object())
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
-        """Return what does a piece of work, and ends when the client is closed."""
-        return self._resources.tasks.here(work)
+        return await self._resources.tasks.here(self._object())
 
     async def _object(self) -> R:
         request = self._request
@@ -207,7 +197,9 @@ class Delivery(Generic[R]):
         """Return the next answer, in its parts, or nothing after the last."""
         if self._ahead == 1:
             request = next(requests, None)
-            return [] if request is None else await self._run(self._fetch(request))
+            if request is None:
+                return []
+            return await self._resources.tasks.here(self._fetch(request))
         most = 1 if self._is_probed and not self.has_answered else self._ahead
         for request in islice(requests, most - len(ahead)):
             ahead.append(self._resources.tasks.start(self._fetch(request)))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TypeVar, cast
 
 import attrs
 
 from cfbilling.credentials import Credentials
-from cfbilling.cycles import BillingCycles
-from cfbilling.focus import SERVICE_CATEGORIES, FocusRecord, ServiceCategories, focus_rows
+from cfbilling.focus import SERVICE_CATEGORIES, FocusRows, ServiceCategories, focus_rows
 from cfbilling.protocol.requests import Request
-from cfbilling.records import ChargeRecord, Record
+from cfbilling.records import Record
 from cfbilling.streams.costs import CostDelivery
 from cfbilling.streams.cycles import CycleDelivery
 from cfbilling.streams.delivery import Delivery
@@ -35,18 +33,11 @@ class Pipeline(Resources):
     categories: ServiceCategories = SERVICE_CATEGORIES
 
     @cached_property
-    def _rows(
-        self,
-    ) -> Callable[[Iterable[ChargeRecord], BillingCycles | None], list[FocusRecord]]:
+    def _rows(self) -> FocusRows:
         # Made once: to generate its functions takes longer than a small answer.
         return focus_rows(self.categories, is_priced=True)
 
-    def deliver(
-        self,
-        request: Request[R],
-        credentials: Credentials,
-        ahead: int = 1,
-    ) -> Delivery[R]:
+    def deliver(self, request: Request[R], credentials: Credentials, ahead: int = 1) -> Delivery[R]:
         """Return the delivery of a request, which may become several.
 
         Args:

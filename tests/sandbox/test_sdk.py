@@ -9,8 +9,8 @@ import pytest
 
 from cfbilling.sandbox import Sandbox, WireRecord
 
-cloudflare = pytest.importorskip("cloudflare")
-httpx = pytest.importorskip("httpx")
+cloudflare = pytest.importorskip("cloudflare", reason="needs cloudflare, which the extra dev has")
+httpx = pytest.importorskip("httpx", reason="needs httpx, which the extra dev has")
 # Some of its methods are the old names of others.
 pytestmark = pytest.mark.filterwarnings("ignore:Use :DeprecationWarning")
 

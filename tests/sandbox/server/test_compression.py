@@ -19,7 +19,9 @@ def zstd_module() -> Any:
     try:
         return import_module("compression.zstd")
     except ImportError:
-        return pytest.importorskip("backports.zstd")
+        return pytest.importorskip(
+            "backports.zstd", reason="needs backports.zstd, which the extra dev has"
+        )
 
 
 async def whole(raw: Raw, sandbox: Sandbox, path: str, accepted: str) -> tuple[bytes, bytes]:
@@ -84,7 +86,7 @@ def test_a_single_encoding(compression: Compression, accepted: str, encoding: st
 @pytest.mark.parametrize("records", [1, 300])
 async def test_brotli_holds_the_same_bytes(raw: Raw, records: int) -> None:
     """A body in brotli is the plain body, for a client that accepts it."""
-    brotli = pytest.importorskip("brotli")
+    brotli = pytest.importorskip("brotli", reason="needs brotli, which the extra dev has")
     async with Sandbox(compression="br", records_per_day=records) as sandbox:
         path = usage_path(sandbox, WEEK)
         _, plain = await whole(raw, sandbox, path, "gzip")
