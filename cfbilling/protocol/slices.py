@@ -9,8 +9,8 @@ the JSON, so it costs a small part of decoding and can run while the body is sti
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import chain, islice
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 import attrs
 import msgspec
@@ -18,6 +18,7 @@ import msgspec
 from cfbilling.errors import DecodeError, TransportError
 from cfbilling.protocol.envelope import Envelope
 from cfbilling.protocol.proof import JsonProof, check_encoding
+from cfbilling.protocol.uncut import Uncut
 
 __all__ = ["LARGEST_RECORD", "Ending", "Slicer"]
 
@@ -78,7 +79,7 @@ class _RecordEnds:
         self._is_in_string = False
         self.last = -1
 
-    def advance(self, text: bytearray) -> None:
+    def advance(self, text: bytes | bytearray) -> None:
         """Go on to the end of what is there."""
         if self._is_in_string:
             rest = _REST_OF_STRING.match(text, self._position)
@@ -120,8 +121,7 @@ class Slicer:
         self._head = b""
         self._has_cut = False
         self._ends: _RecordEnds | None = None
-        self._buffer = bytearray()
-        self._passed = 0
+        self._uncut = Uncut()
         self.begins: list[int] = []
 
     def feed(self, piece: bytes) -> list[bytes]:
@@ -130,15 +130,15 @@ class Slicer:
         Raises:
             DecodeError: If no record ends within `LARGEST_RECORD` bytes.
         """
-        self._buffer += piece
+        self._uncut.add(piece)
         self.begins.clear()
         slices: list[bytes] = []
-        while len(self._buffer) >= self._enough:
+        while self._uncut.length >= self._enough:
             cut = self._cut() if self._has_head() else None
             if cut is not None:
                 slices.append(cut)
                 self._enough, self._ends = self._slice_bytes, None
-            elif len(self._buffer) >= LARGEST_RECORD:
+            elif self._uncut.length >= LARGEST_RECORD:
                 raise DecodeError(f"no record ends within {LARGEST_RECORD} bytes", "result")
             elif self._ends is not None:
                 break
@@ -149,41 +149,53 @@ class Slicer:
 
     def _has_head(self) -> bool:
         if not self._head:
-            text = bytes(self._buffer)
+            text = bytes(self._uncut.join())
             ends = (match.end() for match in _RESULT_ARRAY.finditer(text))
             heads = (text[:end] for end in islice(ends, _MOST_HEADS_TRIED))
             self._head = next((head for head in heads if self._proof.is_json(head + b"]}")), b"")
-            self._pass(len(self._head))
+            self._uncut.pass_to(len(self._head))
         return bool(self._head)
 
     def _cut(self) -> bytes | None:
-        begin = 0
+        uncut, cut = self._uncut, None
+        if self._ends is None:
+            cut = self._cut_at(self._possible_ends)
+            if cut is None and not uncut.is_one_piece:
+                # The last piece alone may be but a part of a record.
+                uncut.join()
+                cut = self._cut_at(self._possible_ends)
+        if cut is None:
+            uncut.join()
+            cut = self._cut_at(self._followed_end)
+        return cut
+
+    def _cut_at(self, ends: Callable[[int], Iterator[int]]) -> bytes | None:
+        """Cut where it is proven that a record ends.
+
+        Args:
+            ends: Yields, of where the first record begins in the first piece, places in the last.
+        """
+        uncut = self._uncut
+        begin = uncut.begin
         if self._has_cut:
-            comma = _COMMA.match(self._buffer)
+            comma = _COMMA.match(uncut.first, begin)
             if comma is None:
                 return None
             begin = comma.end()
-            del comma  # it keeps the buffer from shrinking
-        ends = self._possible_ends(begin) if self._ends is None else iter(())
-        for end in chain(ends, self._followed_end(begin)):
-            with memoryview(self._buffer) as view:
-                text = b"".join((_OPENING, view[begin : end + 1], _CLOSING))
+        for end in ends(begin):
+            text = uncut.between(begin, end + 1, _OPENING, _CLOSING)
             if self._proof.holds(text):
                 self._has_cut = True
-                self.begins.append(self._passed + begin)
-                self._pass(end + 1)
+                self.begins.append(uncut.passed + begin - uncut.begin)
+                uncut.pass_to(end + 1)
                 return text
         return None
-
-    def _pass(self, length: int) -> None:
-        del self._buffer[:length]
-        self._passed += length
 
     def _followed_end(self, begin: int) -> Iterator[int]:
         """Yield where the last whole record ends, found by following all that is before."""
         if self._ends is None:
             self._ends = _RecordEnds(begin)
-        self._ends.advance(self._buffer)
+        self._ends.advance(self._uncut.join())
         if self._ends.last >= 0:
             yield self._ends.last
 
@@ -193,19 +205,21 @@ class Slicer:
         Records have their keys in one order, so they begin alike. Where they do not, the last
         few closing braces are tried.
         """
-        beginning = _BEGINNING.match(self._buffer, begin)
+        uncut = self._uncut
+        last, least = uncut.last, begin if uncut.is_one_piece else 0
+        most = max(self._enough - (uncut.length - len(last)), 0)
+        beginning = _BEGINNING.match(uncut.first, begin)
         alike = beginning[1] if beginning is not None else b""
-        del beginning  # it keeps the buffer from shrinking
-        position = self._enough
+        position = most
         for _ in range(_MOST_CUTS_TRIED if alike else 0):
-            position = self._buffer.rfind(alike, begin + 1, position)
-            end = self._buffer.rfind(b"}", begin, max(position, 0))
+            position = last.rfind(alike, least, position)
+            end = last.rfind(b"}", least, max(position, 0))
             if position < 0 or end < 0:
                 break
             yield end
-        end = self._enough
+        end = most
         for _ in range(_MOST_CUTS_TRIED):
-            end = self._buffer.rfind(b"}", begin, end)
+            end = last.rfind(b"}", least, end)
             if end < 0:
                 break
             yield end
@@ -220,7 +234,7 @@ class Slicer:
         # After a cut the text goes on with a comma or the array's end. A null before it keeps that
         # JSON, and keeps wrong what was wrong: a missing comma, or one with nothing behind it.
         lead = b"null" if self._has_cut else b""
-        text = self._head + lead + bytes(self._buffer)
+        text = self._head + lead + self._uncut.rest()
         try:
             envelope = _ENVELOPE.decode(text)
         except UnicodeDecodeError:
