@@ -1,18 +1,16 @@
-"""The owner of what is under way, a queue that can be closed, and work beside the event loop."""
+"""The owner of what is under way, a queue that can be closed, and turns of the event loop."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
-from concurrent.futures import Executor
 from time import perf_counter
 from typing import Any, Generic, TypeVar, cast
 
 from cfbilling.errors import ConfigurationError
 
-__all__ = ["CLOSED", "SMALL", "Beside", "Buffer", "Tasks", "Turns", "in_thread"]
+__all__ = ["CLOSED", "SMALL", "Buffer", "Tasks", "Turns"]
 
 T = TypeVar("T")
 
@@ -233,46 +231,3 @@ class Turns:
         self._line.popleft().set_result(None)
         self._began = self._timer()
         loop.call_soon(self._next, loop)
-
-
-class Beside:
-    """Does long work in threads, no more at once than leaves the event loop a processor.
-
-    A loop without one of its own waits for the scheduler each time that it wakes up: milliseconds.
-
-    Args:
-        processors: How many there are; ``None`` for those that this process may use.
-    """
-
-    def __init__(self, processors: int | None = None) -> None:
-        self._places = asyncio.Semaphore(max(1, (processors or _processors()) - 1))
-
-    async def do(self, work: Callable[[], T]) -> T:
-        """Do blocking work in a thread, when it is its turn; cancelled like `in_thread`."""
-        async with self._places:
-            return await in_thread(work)
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-async def in_thread(work: Callable[[], T], executor: Executor | None = None) -> T:
-    """Do blocking work in a thread, of the event loop's own if not of another executor's.
-
-    Cancelled meanwhile, it still waits for the thread, since that cannot be stopped and must not
-    write behind the back of who cleans up; then it is cancelled.
-    """
-    future = asyncio.get_running_loop().run_in_executor(executor, work)
-    cancelled: asyncio.CancelledError | None = None
-    while not future.done():
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        future.exception()
-        raise cancelled
-    return future.result()

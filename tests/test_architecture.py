@@ -37,14 +37,14 @@ ARROWS = {
     "decoding": "_record arrow errors records",
     "jobs": "protocol chunk errors filters records",
     "arrow": "_record errors",
-    "store": "arrow streams decoding jobs _concurrency errors records",
+    "store": "arrow streams decoding jobs _concurrency _threads errors records",
     "sync": "store streams client jobs errors records",
     "integrations": "sync store streams transport client jobs arrow credentials errors options"
     " records",
     "protocol": "chunk cycles errors filters focus records",
     "transport": "records protocol _concurrency credentials errors events options",
-    "streams": "transport decoding protocol _concurrency arrow chunk credentials cycles errors"
-    " events focus options records",
+    "streams": "transport decoding protocol _concurrency _threads arrow chunk credentials cycles"
+    " errors events focus options records",
     "client": f"streams transport decoding protocol _concurrency _services _version {PUBLIC}",
     "__init__": f"client streams protocol _version {PUBLIC}",
     "__main__": "cli",

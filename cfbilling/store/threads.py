@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, TypeVar
 
-from cfbilling._concurrency import in_thread
+from cfbilling._threads import in_thread
 
 __all__ = ["Threads"]
 

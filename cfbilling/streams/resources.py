@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 import attrs
 
-from cfbilling._concurrency import Beside, Tasks, Turns
+from cfbilling._concurrency import Tasks, Turns
+from cfbilling._threads import Beside
 from cfbilling.decoding.decoder import RecordDecoder
 from cfbilling.events import Observer
 from cfbilling.options import Clock
@@ -47,6 +48,7 @@ class Resources:
         try:
             await self.tasks.close()
         finally:
+            self.beside.close()
             await self.fetcher.close()
 
     def decoder(self, record_type: type[R]) -> RecordDecoder[R]:

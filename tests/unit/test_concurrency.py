@@ -1,11 +1,10 @@
 import asyncio
 import contextlib
 import gc
-import threading
 
 import pytest
 
-from cfbilling._concurrency import Beside, Tasks
+from cfbilling._concurrency import Tasks
 from cfbilling.errors import ConfigurationError, NotFound
 
 
@@ -273,57 +272,3 @@ async def test_a_cancellation_that_comes_while_running_is_one() -> None:
     with pytest.raises(asyncio.CancelledError):
         await asyncio.ensure_future(job())
     await tasks.close()
-
-
-class _Counted:
-    """Work that goes on until it is told to end, and the most of it at once."""
-
-    def __init__(self) -> None:
-        self.now = self.most = self.begun = 0
-        self._lock = threading.Lock()
-        self._may_end = threading.Event()
-
-    def __call__(self) -> None:
-        with self._lock:
-            self.now += 1
-            self.begun += 1
-            self.most = max(self.most, self.now)
-        self._may_end.wait(60)
-        with self._lock:
-            self.now -= 1
-
-    async def has_begun(self, times: int) -> None:
-        while self.begun < times:  # noqa: ASYNC110 - a thread tells nobody
-            await asyncio.sleep(0)
-
-    def end(self) -> None:
-        self._may_end.set()
-
-
-@pytest.mark.parametrize(("processors", "most"), [(1, 1), (2, 1), (4, 3)])
-async def test_long_work_leaves_the_loop_a_processor(processors: int, most: int) -> None:
-    """Of many pieces of work, one fewer than there are processors is done at once."""
-    beside, work = Beside(processors), _Counted()
-    tasks = [asyncio.ensure_future(beside.do(work)) for _ in range(10)]
-    await work.has_begun(most)
-    work.end()
-    await asyncio.gather(*tasks)
-    assert (10, most) == (work.begun, work.most)
-
-
-async def test_work_that_waits_may_be_cancelled() -> None:
-    """Who is cancelled before its turn never begins, and who comes after still gets its turn."""
-    beside, work = Beside(2), _Counted()
-    first, second, third = (asyncio.ensure_future(beside.do(work)) for _ in range(3))
-    await work.has_begun(1)
-    second.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await second
-    work.end()
-    await asyncio.gather(first, third)
-    assert work.begun == 2
-
-
-async def test_this_machine_has_processors() -> None:
-    """Without a number, those that the process may use count."""
-    assert await Beside().do(lambda: 1) == 1
