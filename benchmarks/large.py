@@ -65,9 +65,10 @@ async def _measured(work: Work, body: bytes, rounds: int) -> dict[str, Rounds]:
                 contenders[f"{way}, {installed}"] = getattr(ours, method)
         contenders["collect(), speed"] = (await _ours(stack, work, ())).collect
         costs = await in_turn(rounds, contenders)
-        # The SDK takes so long that fewer rounds, beside one of ours, have to be enough.
-        few = {"beside": contenders["batches(), speed"], "sdk": sdk.collect}
-        return costs | await in_turn(max(2, rounds // 2), few)
+        # The SDK takes so long that it is compared with one of ours only, but in as many rounds:
+        # one round's ratio may be a third off the next one's.
+        pair = {"beside": contenders["batches(), speed"], "sdk": sdk.collect}
+        return costs | await in_turn(rounds, pair)
 
 
 def large(setup: Setup) -> Iterator[Figure]:

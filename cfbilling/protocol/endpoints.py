@@ -72,7 +72,7 @@ class Endpoint(Generic[R_co]):
         per_page: The most items of a page, if it answers in pages.
         parameters: What it takes beside a range.
         stage: Its stage before general availability, if it is in one.
-        owner: The attribute of its records that names the account asked about, if one does.
+        names_account: Whether its records name the account asked about.
         may_lack: Required fields of its records, by their wire names, that it does not promise.
         sources: The endpoints that its records are made from, the best first; it is none itself.
         scope: The name of the id in the path: ``account_id`` or ``organization_id``, if any.
@@ -88,7 +88,7 @@ class Endpoint(Generic[R_co]):
     per_page: int | None = None
     parameters: frozenset[Parameter] = frozenset()
     stage: Literal["alpha", "beta"] | None = None
-    owner: str | None = None
+    names_account: bool = False
     may_lack: frozenset[str] = frozenset()
     sources: tuple[Endpoint[Any], ...] = ()
     scope: str | None = attrs.field(
@@ -109,7 +109,7 @@ USAGE = Endpoint(
     max_days=MAX_DAYS,
     parameters=frozenset({"metric"}),
     stage="alpha",
-    owner="billing_account_id",
+    names_account=True,
 )
 USAGE_QUERY = Endpoint(
     "usage_query",
@@ -119,7 +119,7 @@ USAGE_QUERY = Endpoint(
     max_days=MAX_DAYS,
     parameters=frozenset({"cost", "filter_by", "group_by"}),
     stage="alpha",
-    owner="billing_account_id",
+    names_account=True,
     may_lack=frozenset({"BillingAccountId", "BillingAccountName", "x_BillableMetricName"}),
 )
 BILLABLE_METRICS = Endpoint(
@@ -148,7 +148,7 @@ BILLABLE_USAGE = Endpoint(
     "/accounts/{account_id}/billable-usage",
     BillableUsageRecord,
     by_cycles=True,
-    owner="billing_account_id",
+    names_account=True,
 )
 BILLING_CYCLES = Endpoint(
     "billing_cycles",

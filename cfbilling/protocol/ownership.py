@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
-from operator import attrgetter
 from typing import TypeVar, cast
 
 from cfbilling.chunk import DateChunk
 from cfbilling.errors import DecodeError
 from cfbilling.filters import GroupBy
 from cfbilling.protocol.requests import Request
-from cfbilling.records import ChargeRecord, Record
+from cfbilling.records import ChargeRecord, Record, UsageRecord
 
-__all__ = ["check_owner", "holds_other_days", "inside", "owner_attribute"]
+__all__ = ["check_owner", "has_owner", "holds_other_days", "inside"]
 
 R = TypeVar("R", bound=Record)
 
@@ -20,9 +19,9 @@ _BESIDE = timedelta(days=2)
 _BY_ACCOUNT = GroupBy.dimension("account_id")
 
 
-def owner_attribute(request: Request[Record]) -> str | None:
-    """Return the attribute of records that names the account asked about, if one has to."""
-    return None if _BY_ACCOUNT in request.query.group_by else request.endpoint.owner
+def has_owner(request: Request[Record]) -> bool:
+    """Return whether records that name an account have to name the one asked about."""
+    return request.endpoint.names_account and _BY_ACCOUNT not in request.query.group_by
 
 
 def check_owner(request: Request[R], records: list[R]) -> None:
@@ -34,11 +33,11 @@ def check_owner(request: Request[R], records: list[R]) -> None:
     Raises:
         DecodeError: If a record names another account than the one asked about.
     """
-    owner = owner_attribute(request)
-    if owner is None:
+    if not has_owner(request):
         return
-    strangers = set(map(attrgetter(owner), records)) - {None, request.scope_id}
-    if strangers:
+    # Other records that name their account do it in the same attribute.
+    named = {record.billing_account_id for record in cast("list[UsageRecord]", records)}
+    if named - {None, request.scope_id}:
         raise DecodeError("the answer is about another account", "result")
 
 
@@ -84,6 +83,10 @@ def inside(chunk: DateChunk, records: list[R]) -> list[R]:
         return records
     charges = cast("list[ChargeRecord]", records)
     lower, upper = chunk.lower, chunk.upper
+    # Records share their moments, so there are few to compare, and mostly all belong.
+    starts = {charge.charge_period_start for charge in charges}
+    if all(start is not None and lower <= start < upper for start in starts):
+        return records
     try:
         kept = [r for r in charges if lower <= r.charge_period_start < upper]  # type: ignore[operator]  # None is dealt with below
     except TypeError:

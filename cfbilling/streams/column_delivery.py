@@ -21,7 +21,7 @@ import pyarrow.compute  # type: ignore[import-untyped]  # likewise
 from cfbilling._concurrency import SMALL, Turns
 from cfbilling.arrow import RecordColumns
 from cfbilling.decoding.columns import ColumnReader, Read
-from cfbilling.protocol.ownership import owner_attribute
+from cfbilling.protocol.ownership import has_owner
 from cfbilling.protocol.requests import Request, about
 from cfbilling.records import ChargeRecord, Record
 from cfbilling.streams.delivery import Delivery, Part
@@ -256,10 +256,10 @@ def _owned(request: Request[Record], read: Read) -> Read | None:
 
 
 def _has_strangers(request: Request[Record], batch: Any) -> bool:
-    owner = owner_attribute(request)
-    if owner is None:
+    if not has_owner(request):
         return False
-    named = batch.column(request.endpoint.record_type.wire_names[owner]).unique().to_pylist()
+    name = request.endpoint.record_type.wire_names["billing_account_id"]
+    named = batch.column(name).unique().to_pylist()
     return not {None, request.scope_id}.issuperset(named)
 
 

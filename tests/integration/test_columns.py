@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -57,6 +58,18 @@ def rows(records: list[Any], scope_id: str | None = None) -> list[Any]:
 def of_scope(table: Any, scope_id: str) -> list[Any]:
     """Return the rows of one account, in order."""
     return [row for row in table.to_pylist() if row["scope_id"] == scope_id]
+
+
+async def test_the_threads_that_read_end_with_the_client() -> None:
+    """Columns are read in threads of the client's own, which are over when it is closed."""
+    before = set(threading.enumerate())
+    async with Sandbox(accounts=1, records_per_day=40) as sandbox, client_of(sandbox) as client:
+        await client.usage(sandbox.account_ids[0], *DAYS).table()
+        own = [t for t in set(threading.enumerate()) - before if "cfbilling" in t.name]
+        assert own
+    for thread in own:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in own)
 
 
 async def test_a_table_is_the_truth() -> None:

@@ -168,3 +168,9 @@ def test_a_request_tells_what_it_is() -> None:
     """Errors and events get the endpoint's name, the id and the chunk."""
     request = Query(ENDPOINTS["usage"], CHUNK).about(ID)
     assert {"endpoint": "usage", "scope_id": ID, "chunk": CHUNK} == request.facts
+
+
+@pytest.mark.parametrize("name", [name for name, e in ENDPOINTS.items() if e.names_account])
+def test_records_of_an_account_name_it_in_one_attribute(name: str) -> None:
+    """Records that name the account asked about all have the attribute that is looked at."""
+    assert "billing_account_id" in ENDPOINTS[name].record_type.wire_names
