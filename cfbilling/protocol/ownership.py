@@ -87,11 +87,7 @@ def inside(chunk: DateChunk, records: list[R]) -> list[R]:
     starts = {charge.charge_period_start for charge in charges}
     if all(start is not None and lower <= start < upper for start in starts):
         return records
-    try:
-        kept = [r for r in charges if lower <= r.charge_period_start < upper]  # type: ignore[operator]  # None is dealt with below
-    except TypeError:
-        kept = [r for r in charges if _belongs(r, chunk)]
-    return cast("list[R]", kept)
+    return cast("list[R]", [charge for charge in charges if _belongs(charge, chunk)])
 
 
 def _belongs(record: ChargeRecord, chunk: DateChunk) -> bool:

@@ -79,7 +79,7 @@ class _RecordEnds:
         self._is_in_string = False
         self.last = -1
 
-    def advance(self, text: bytes | bytearray) -> None:
+    def advance(self, text: bytearray) -> None:
         """Go on to the end of what is there."""
         if self._is_in_string:
             rest = _REST_OF_STRING.match(text, self._position)

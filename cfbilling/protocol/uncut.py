@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-__all__ = ["Piece", "Uncut"]
+__all__ = ["Uncut"]
 
-Piece: TypeAlias = bytes | bytearray
+_Piece: TypeAlias = bytes | bytearray
 
 _MOST_PIECES = 16
 
@@ -24,18 +24,18 @@ class Uncut:
     """
 
     def __init__(self) -> None:
-        self._pieces: list[Piece] = [b""]
+        self._pieces: list[_Piece] = [b""]
         self.begin = 0
         self.length = 0
         self.passed = 0
 
     @property
-    def first(self) -> Piece:
+    def first(self) -> _Piece:
         """The piece that it begins in."""
         return self._pieces[0]
 
     @property
-    def last(self) -> Piece:
+    def last(self) -> _Piece:
         """The piece that it ends in; the first, if there is no other."""
         return self._pieces[-1]
 
