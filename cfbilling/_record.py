@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import attrs
 import msgspec
 
-__all__ = ["Column", "PlainRecord", "Record", "optional", "personal", "required", "unfrozen"]
+from cfbilling._record_type import RecordBase, record_class, unknown
+
+__all__ = ["Column", "PlainRecord", "Record"]
 
 # By the text of a field's annotation: evaluating all of them would slow the import down.
 _KINDS: Mapping[str, type] = MappingProxyType(
@@ -30,22 +32,6 @@ _KINDS: Mapping[str, type] = MappingProxyType(
 def _focus_name(name: str) -> str:
     prefix, rest = ("x_", name[2:]) if name.startswith("x_") else ("", name)
     return prefix + "".join(word.capitalize() for word in rest.split("_"))
-
-
-def required(*, drifts: bool = False) -> Any:
-    """Return a field that the vendor documents as always there."""
-    # What drifts is required in one published revision of the vendor's reference only.
-    return attrs.field(default=None, metadata={"required": True, "drifts": drifts})
-
-
-def optional(*, hash: bool | None = None) -> Any:  # noqa: A002 - attrs' own word
-    """Return a field that may be absent."""
-    return attrs.field(default=None, hash=hash)
-
-
-def personal() -> Any:
-    """Return a field that is in no ``repr``, since it is personal data."""
-    return attrs.field(default=None, repr=False)
 
 
 def _to_wire(value: object) -> object:
@@ -83,8 +69,8 @@ class Column:
     kind: type
 
 
-@attrs.frozen(kw_only=True)
-class Record:
+@record_class(kw_only=True)
+class Record(RecordBase):
     """What all records have in common.
 
     Attributes:
@@ -97,7 +83,7 @@ class Record:
     extra_name: ClassVar[str] = "extra"
     """What the column of ``extra`` is called in a file of columns."""
 
-    extra: dict[str, object] = attrs.field(factory=dict, hash=False, repr=False)
+    extra: dict[str, object] = unknown()
 
     columns: ClassVar[tuple[Column, ...]] = ()
     """The documented fields, in order; without ``extra``."""
@@ -117,6 +103,12 @@ class Record:
     @staticmethod
     def _wire_name(name: str) -> str:
         return _focus_name(name)
+
+    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+        """Tell `rich` what ``repr`` shows: nothing personal."""
+        for field in attrs.fields(type(self)):
+            if field.repr:
+                yield field.name, getattr(self, field.name)
 
     def to_wire(self) -> dict[str, object]:
         """Return the record as a dict with the wire's names, the way the service sends it.
@@ -140,26 +132,10 @@ class Record:
         return _encoder().encode(self.to_wire())
 
 
-@attrs.frozen(kw_only=True)
+@record_class(kw_only=True)
 class PlainRecord(Record):
     """A record whose fields are in snake case on the wire already."""
 
     @staticmethod
     def _wire_name(name: str) -> str:
         return name
-
-
-def unfrozen(record_type: type[Record]) -> type[Record]:
-    """Make a subclass with the same layout whose instances can be filled and then frozen.
-
-    A frozen attrs class sets each field through ``object.__setattr__``, which costs more than
-    decoding them. Here the fields are stored plainly, and the instance gets its true class
-    afterwards.
-    """
-    plain = {
-        "__slots__": (),
-        "__init__": object.__init__,
-        "__setattr__": object.__setattr__,
-        "__delattr__": object.__delattr__,
-    }
-    return type(f"_Unfrozen{record_type.__name__}", (record_type,), plain)

@@ -11,9 +11,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from itertools import islice, pairwise
 
-import attrs
-
-from cfbilling._record import PlainRecord, optional
+from cfbilling._record import PlainRecord
+from cfbilling._record_type import optional, record_class
 from cfbilling.chunk import DateChunk
 from cfbilling.errors import ConfigurationError
 
@@ -65,7 +64,7 @@ def _aware(name: str, moment: object) -> datetime:
     return moment
 
 
-@attrs.frozen(kw_only=True)
+@record_class(kw_only=True)
 class BillingSubscription(PlainRecord):
     """A subscription that version 1 bills by, one cycle each month.
 
@@ -115,7 +114,7 @@ class BillingSubscription(PlainRecord):
         return [(begin, finish) for begin, finish in days if begin < finish]
 
 
-@attrs.frozen(kw_only=True)
+@record_class(kw_only=True)
 class BillingCycles(PlainRecord):
     """Whether version 1 covers an account, and the cycles that it is billed by.
 

@@ -12,9 +12,8 @@ from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 
-import attrs
-
-from cfbilling._record import Column, optional, required, unfrozen
+from cfbilling._record import Column
+from cfbilling._record_type import optional, record_class, required, unfrozen
 from cfbilling._services import SERVICE_CATEGORIES, ServiceCategories, service_finder
 from cfbilling._units import focus_unit
 from cfbilling.cycles import BillingCycles
@@ -29,7 +28,7 @@ _USAGE, _USAGE_BASED = "Usage", "Usage-Based"
 _COSTS = ("billed_cost", "contracted_cost", "effective_cost", "list_cost")
 
 
-@attrs.frozen(kw_only=True)
+@record_class(kw_only=True)
 class FocusRecord(ChargeRecord):
     """One charge in the names of FOCUS 1.3 and 1.2; what the service does not tell is ``None``.
 

@@ -13,9 +13,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
-import attrs
-
-from cfbilling._record import Column, PlainRecord, Record, optional, personal, required
+from cfbilling._record import Column, PlainRecord, Record
+from cfbilling._record_type import optional, personal, record_class, required
 
 __all__ = [
     "Account",
@@ -34,7 +33,7 @@ __all__ = [
 ]
 
 
-@attrs.frozen(kw_only=True)
+@record_class(kw_only=True)
 class ChargeRecord(Record):
     """A record of what was used in one charge period.
 
@@ -47,7 +46,7 @@ class ChargeRecord(Record):
     charge_period_end: datetime | None = required()
 
 
-@attrs.frozen(kw_only=True)
+@record_class(kw_only=True)
 class UsageRecord(ChargeRecord):
     """One billable metric of one account on one day, free-tier usage included (FOCUS v1.3).
 
@@ -92,7 +91,7 @@ class UsageRecord(ChargeRecord):
     x_zone_name: str | None = optional()
 
 
-@attrs.frozen(kw_only=True)
+@record_class(kw_only=True)
 class PaygoRecord(ChargeRecord):
     """One service's pay-as-you-go usage in one charge period, with running totals.
 
@@ -117,7 +116,7 @@ class PaygoRecord(ChargeRecord):
     zone_name: str | None = optional()
 
 
-@attrs.frozen(kw_only=True)
+@record_class(kw_only=True)
 class BillableUsageRecord(ChargeRecord):
     """One service's usage and costs of one zone on one day: version 1, in the names of FOCUS.
 
@@ -154,7 +153,7 @@ class BillableUsageRecord(ChargeRecord):
     zone_name: str | None = optional()
 
 
-@attrs.frozen(kw_only=True)
+@record_class(kw_only=True)
 class NamedId(Record):
     """A product family or category."""
 
@@ -162,7 +161,7 @@ class NamedId(Record):
     name: str | None = optional()
 
 
-@attrs.frozen(kw_only=True)
+@record_class(kw_only=True)
 class BillableMetric(Record):
     """A metric that an account's contract bills, and what its usage can be grouped by.
 
@@ -176,7 +175,7 @@ class BillableMetric(Record):
     dimension_keys: tuple[str, ...] | None = optional()
 
 
-@attrs.frozen(kw_only=True)
+@record_class(kw_only=True)
 class BillingHistoryItem(PlainRecord):
     """An invoice, a payment or a refund of an account.
 
@@ -200,7 +199,7 @@ class BillingHistoryItem(PlainRecord):
     type: str | None = optional()
 
 
-@attrs.frozen(kw_only=True)
+@record_class(kw_only=True)
 class BillingCredits(PlainRecord):
     """An account's credits; the balance and the original amount are in cents.
 
@@ -219,7 +218,7 @@ class BillingCredits(PlainRecord):
     valid_to: datetime | None = optional()
 
 
-@attrs.frozen(kw_only=True)
+@record_class(kw_only=True)
 class Subscription(PlainRecord):
     """A fixed fee of an account: it is in no record of usage.
 
@@ -236,7 +235,7 @@ class Subscription(PlainRecord):
     state: str | None = optional()
 
 
-@attrs.frozen(kw_only=True)
+@record_class(kw_only=True)
 class Account(PlainRecord):
     """An account that the credential sees.
 
@@ -250,7 +249,7 @@ class Account(PlainRecord):
     settings: Mapping[str, object] | None = optional(hash=False)
 
 
-@attrs.frozen(kw_only=True)
+@record_class(kw_only=True)
 class BillingProfile(PlainRecord):
     """Who pays for an account and how: personal data.
 

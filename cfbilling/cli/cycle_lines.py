@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-import attrs
-
 from cfbilling import BillingCycles, BillingSubscription, DateChunk, Record
+from cfbilling._record_type import record_class
 
 __all__ = ["CycleLine", "cycle_lines"]
 
 _DAY = timedelta(days=1)
 
 
-@attrs.frozen(kw_only=True)
+@record_class(kw_only=True)
 class CycleLine(Record):
     """A billing cycle of a subscription; without one, what is known of the account.
 

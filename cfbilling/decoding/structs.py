@@ -1,7 +1,8 @@
-"""The fast decoder: a `msgspec.Struct` made from a record class, by program.
+"""The fast decoder: JSON straight into the records, which are structs of msgspec themselves.
 
-The struct carries the wire's names, decodes JSON straight into typed values and refuses whatever
-is not exactly the documented shape. Its rows become records one by one, in a generated function.
+What is read into is an unfrozen twin of a record class that carries the wire's names and refuses
+whatever is not exactly the documented shape. What msgspec cannot make of JSON, a generated
+function does, row by row; then the rows are frozen.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, Generic, TypeAlias, TypeVar, get_args, get_type_hints
 import attrs
 import msgspec
 
-from cfbilling._record import unfrozen
+from cfbilling._record_type import unfrozen
 from cfbilling.decoding.moments import Moments
 from cfbilling.records import Record
 
@@ -51,7 +52,7 @@ def exact_decimals() -> Callable[[str], Decimal]:
 _WIRE_TYPES: Mapping[type, Any] = {
     str: str,
     bool: bool,
-    # What fills the records does the rest: a text of a time is read once, however often it comes,
+    # What finishes the rows does the rest: a text of a time is read once, however often it comes,
     # and a Decimal in msgspec would also take a string.
     datetime: str,
     Decimal: Any,
@@ -74,11 +75,12 @@ def has_struct(record_type: type[Record]) -> bool:
     return all(column.kind is not tuple for column in record_type.columns)
 
 
-def _struct_field(name: str, value_type: Any, metadata: Mapping[str, Any]) -> tuple[Any, ...]:
+def _row_field(value_type: Any, metadata: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return type and default of a field, as msgspec is to read it."""
     wire_type = _WIRE_TYPES[value_type]
     if metadata.get("required") and not metadata["drifts"]:
-        return name, wire_type
-    return name, Any if wire_type is Any else wire_type | None, None
+        return wire_type, msgspec.NODEFAULT
+    return Any if wire_type is Any else wire_type | None, None
 
 
 def _in_wire_order(record_type: type[Record]) -> list[str]:
@@ -90,84 +92,80 @@ def _in_wire_order(record_type: type[Record]) -> list[str]:
     )
 
 
-def _struct_for(record_type: type[Record], value_types: Mapping[str, Any]) -> type[msgspec.Struct]:
-    fields = attrs.fields_dict(record_type)
-    return msgspec.defstruct(
-        f"_{record_type.__name__}Struct",
-        [
-            _struct_field(name, value_types[name], fields[name].metadata)
-            for name in _in_wire_order(record_type)
-        ],
-        rename=dict(record_type.wire_names),
-        forbid_unknown_fields=True,
-        kw_only=True,
-        gc=False,
-    )
+def _row_type(record_type: type[R], value_types: Mapping[str, Any]) -> type[R]:
+    attributes = attrs.fields_dict(record_type)
+    fields = {
+        name: _row_field(value_types[name], attributes[name].metadata)
+        for name in _in_wire_order(record_type)
+    }
+    # No JSON is of this type, so that a field of this name is an unknown one like any other.
+    fields["extra"] = msgspec.UnsetType, msgspec.field(default_factory=dict)
+    wire_names = dict(record_type.wire_names)
+    return unfrozen(record_type, fields, rename=wire_names, forbid_unknown_fields=True)
 
 
-Fill: TypeAlias = Callable[[Iterable[Any], set[str]], list[Any]]
+Finish: TypeAlias = Callable[[Iterable[Any], set[str]], None]
 """Makes records of rows, and adds the wire names of required fields that some of them lack."""
 
 
-def _fill_for(record_type: type[Record], value_types: Mapping[str, Any]) -> Fill:
+def _finish_for(record_type: type[Record], value_types: Mapping[str, Any]) -> Finish:
     """Generate the function that makes records of rows, field by field in a straight line.
 
-    attrs makes its own methods the same way. A loop over the fields, or a call with all of them,
-    would cost as much as decoding.
+    attrs makes its own methods the same way. A loop over the fields would cost as much as
+    decoding.
     """
-    names, moments = _in_wire_order(record_type), Moments()
+    moments = Moments()
     lines = [
         # Names as defaults are looked up faster than global ones, and a call of `type` as such is
         # faster than `__class__`.
         (
-            "def fill(rows, missing, known=known, read=read, Unfrozen=Unfrozen, Frozen=Frozen,"
-            " Decimal=Decimal, of_int=of_int, type=type, int=int):"
+            "def finish(rows, missing, known=known, read=read, Frozen=Frozen, Decimal=Decimal,"
+            " of_int=of_int, type=type, int=int):"
         ),
-        " records = []",
-        " add = records.append",
         " for row in rows:",
-        "  record = Unfrozen()",
-        *(line for name in names for line in _filling(name, record_type, value_types[name])),
-        "  record.extra = {}",
-        "  record.__class__ = Frozen",
-        "  add(record)",
-        " return records",
+        *(
+            line
+            for name in _in_wire_order(record_type)
+            for line in _finishing(name, record_type, value_types[name])
+        ),
+        "  row.__class__ = Frozen",
     ]
     scope: dict[str, Any] = {
         "known": moments.known,
         "read": moments.read,
-        "Unfrozen": unfrozen(record_type),
         "Frozen": record_type,
         "Decimal": Decimal,
         "of_int": Decimal.from_float,
         "Refused": Refused,
     }
     exec("\n".join(lines), scope)  # noqa: S102 - of our own names only
-    fill: Fill = scope["fill"]
-    return fill
+    finish: Finish = scope["finish"]
+    return finish
 
 
-def _filling(name: str, record_type: type[Record], value_type: Any) -> list[str]:
-    """Return the lines of the generated function that fill one field."""
+def _finishing(name: str, record_type: type[Record], value_type: Any) -> list[str]:
+    """Return the lines of the generated function that see to one field."""
     metadata = attrs.fields_dict(record_type)[name].metadata
     may_lack = metadata.get("required") and (value_type is Decimal or metadata["drifts"])
     lack = f"missing.add({record_type.wire_names[name]!r})" if may_lack else "pass"
     lines = [f"  value = row.{name}"]
     if value_type is Decimal:
-        lines += [
-            f"  if value is None: {lack}",
-            "  elif type(value) is not Decimal:",
-            "   if type(value) is not int: raise Refused",
-            "   value = of_int(value)",
+        return [
+            *lines,
+            "  if type(value) is not Decimal:",
+            f"   if value is None: {lack}",
+            f"   elif type(value) is int: row.{name} = of_int(value)",
+            "   else: raise Refused",
         ]
-    elif may_lack:
+    if may_lack:
         lines += [f"  if value is None: {lack}"]
     if value_type is datetime:
         # `get`, or a dict that fills itself, would be a call each time.
-        lines += ["  try: value = known[value]", "  except KeyError: value = read(value)"]
-    if len(lines) == 1:
-        return [f"  record.{name} = row.{name}"]
-    return [*lines, f"  record.{name} = value"]
+        lines += [
+            f"  try: row.{name} = known[value]",
+            f"  except KeyError: row.{name} = read(value)",
+        ]
+    return lines if len(lines) > 1 else []
 
 
 class StructDecoder(Generic[R]):
@@ -175,11 +173,11 @@ class StructDecoder(Generic[R]):
 
     def __init__(self, record_type: type[R]) -> None:
         value_types = _value_types(record_type)
-        struct: Any = _struct_for(record_type, value_types)
-        self._decoder: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(
-            list[struct], float_hook=exact_decimals()
+        row_type: Any = _row_type(record_type, value_types)
+        self._decoder: msgspec.json.Decoder[list[R]] = msgspec.json.Decoder(
+            list[row_type], float_hook=exact_decimals()
         )
-        self._fill = _fill_for(record_type, value_types)
+        self._finish = _finish_for(record_type, value_types)
 
     def decode(self, text: bytes) -> tuple[list[R], frozenset[str]]:
         """Decode a JSON array of records.
@@ -193,5 +191,6 @@ class StructDecoder(Generic[R]):
             msgspec.MsgspecError: If the text is not JSON, or not of the documented shape.
         """
         missing: set[str] = set()
-        records: list[R] = self._fill(self._decoder.decode(text), missing)
-        return records, frozenset(missing)
+        rows = self._decoder.decode(text)
+        self._finish(rows, missing)
+        return rows, frozenset(missing)

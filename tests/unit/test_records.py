@@ -1,13 +1,17 @@
+import copy
 import json
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Any
 
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.pretty import pretty_repr
 
+from cfbilling._record_type import optional, record_class
 from cfbilling.decoding.converter import decode_object
 from cfbilling.decoding.decoder import RecordDecoder
 from cfbilling.records import BillingProfile, Column, PaygoRecord, Record, UsageRecord
@@ -181,10 +185,11 @@ def full_profile() -> BillingProfile:
 
 
 def test_the_profile_shows_no_personal_data() -> None:
-    """Neither text form of a profile has more than its id, type and country."""
+    """No text form of a profile, rich's included, has more than its id, type and country."""
     expected = "BillingProfile(id='the-id', account_type='the-type', country='the-country')"
     profile = full_profile()
     assert [expected] * 3 == [repr(profile), str(profile), f"{profile}"]
+    assert expected == pretty_repr(profile, max_width=len(expected))
 
 
 def test_a_profile_goes_back_to_the_wire_as_it_came() -> None:
@@ -243,6 +248,35 @@ def test_a_decoded_record_is_a_plain_value(
             setattr(record, name, None)
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             delattr(record, name)
+
+
+@pytest.mark.parametrize("made", [UsageRecord(), PaygoRecord(), BillingProfile()])
+def test_a_record_is_made_by_hand_as_by_decoding(made: Record) -> None:
+    """A record takes its fields by name, none of them has to be given, and no others are taken."""
+    record_type: Any = type(made)
+    name = made.columns[0].name
+    record = record_type(**{name: "x"})
+    assert made == attrs.evolve(record, **{name: None})
+    assert "x" == attrs.asdict(record)[name]
+    assert record == copy.copy(record) == copy.deepcopy(record) != made
+    with pytest.raises(TypeError):
+        record_type(unheard_of="x")
+    with pytest.raises(TypeError):
+        record_type("x")
+
+
+def test_a_record_class_may_have_more_fields() -> None:
+    """What is made of a record class has its fields first, and its own ones like them."""
+
+    @record_class(kw_only=True)
+    class Tenant(PaygoRecord):
+        tenant_name: str | None = optional()
+        is_own: bool | None = None
+
+    record = Tenant(zone_id="z", tenant_name="t")
+    assert record.to_wire() == {"ZoneId": "z", "TenantName": "t"}
+    assert [*PaygoRecord.wire_names, "tenant_name", "is_own"] == [*Tenant.wire_names]
+    assert record != PaygoRecord(zone_id="z")
 
 
 def test_records_share_no_state() -> None:

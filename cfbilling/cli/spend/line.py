@@ -6,9 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-import attrs
-
 from cfbilling import Record
+from cfbilling._record_type import record_class
 
 __all__ = ["Period", "SpendLine"]
 
@@ -16,7 +15,7 @@ Period = Literal["cycle", "month"]
 """The current billing cycle, or the current month in UTC where the service tells no cycle."""
 
 
-@attrs.frozen(kw_only=True)
+@record_class(kw_only=True)
 class SpendLine(Record):
     """What an account has spent so far in its billing cycle, in one currency.
 

@@ -375,6 +375,16 @@ def test_unknown_fields_are_kept(way: Callable[[bytes], Batch[UsageRecord]]) -> 
     assert repr(batch.records[0].extra["New"]) == "{'a': [Decimal('1.10'), None, True]}"
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("text", ["null", "{}", '{"a":1}', "[]", '"a"', "true"])
+def test_an_unknown_field_may_be_called_like_its_place(
+    way: Callable[[bytes], Batch[UsageRecord]], text: str
+) -> None:
+    """A field that the wire calls ``extra`` is an unknown one among the others."""
+    (record,) = way(usage_array(extra=text)).records
+    assert record.extra == {"extra": json.loads(text)}
+
+
 def test_tags_may_be_text_or_truth() -> None:
     """Tags come as a dict of text or booleans."""
     (record,) = USAGES.decode(usage_array(Tags='{"a":"b","c":true}')).records
