@@ -65,8 +65,8 @@ def tiny(setup: Setup) -> Iterator[Figure]:
         _measured(
             work,
             body,
-            requests=160 if setup.quick else 2400,
-            rounds=2 if setup.quick else 5,
+            requests=160 if setup.quick else 480,
+            rounds=2 if setup.quick else 30,
         )
     )
     ours, raw, sdk = costs["ours"], costs["raw"], costs["sdk"]
