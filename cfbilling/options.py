@@ -98,7 +98,7 @@ class Timeouts:
 
     Attributes:
         connect: For a connection to open.
-        read: For the next bytes of an answer.
+        read: For the head of an answer, and then for each next bytes of its body.
         total: For a whole request with its answer; ``None`` means no limit.
         least_rate: Bytes per second that a body must bring on average, while we wait for it; 0
             means no limit.

@@ -147,16 +147,21 @@ def _raise_mapped(error: Exception) -> NoReturn:
 class Exchange:
     """One request and its response; an async context manager that frees the connection."""
 
-    def __init__(self, sending: Awaitable[aiohttp.ClientResponse], patience: float) -> None:
+    def __init__(
+        self, sending: Awaitable[aiohttp.ClientResponse], patience: float | None, read: float
+    ) -> None:
         self._sending = sending
         self._patience = patience
+        self._read = read
         self._response: aiohttp.ClientResponse | None = None
 
     async def __aenter__(self) -> Self:
         try:
-            # aiohttp's own timer ends with an interim response (1xx), so this is one of ours.
-            async with asyncio.timeout(self._patience):
+            if self._patience is None:
                 self._response = await self._sending
+            else:
+                async with asyncio.timeout(self._patience):
+                    self._response = await self._sending
         except Exception as error:  # noqa: BLE001 - sorted out by the one mapping
             _raise_mapped(error)
         return self
@@ -183,8 +188,15 @@ class Exchange:
         Raises:
             TransportError: If the body breaks off.
         """
+        content = self._opened.content
         try:
-            return await self._opened.content.readany()
+            # Only what is waited for needs a timer; of a small answer all has come with the head.
+            if came := content.read_nowait(-1):
+                return came
+            if content.at_eof():
+                return b""
+            async with asyncio.timeout(self._read):
+                return await content.readany()
         except Exception as error:  # noqa: BLE001 - sorted out by the one mapping
             _raise_mapped(error)
 
@@ -198,17 +210,21 @@ class Exchange:
         self._opened.close()
 
 
-class _AskedFor(aiohttp.ClientResponse):
-    """A response to the request that was sent, not one that its connection had before.
+def _asked_for(seconds: float) -> type[aiohttp.ClientResponse]:
+    """Return a class of responses whose head comes in time, after what they answer was sent.
 
     What comes late, or twice, on a connection that is idle would be read as the next answer.
     """
 
-    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
-        if connection.protocol is not None and connection.protocol.should_close:
-            # As if it had been closed meanwhile, which is what it should have been.
-            raise aiohttp.ServerDisconnectedError
-        return await super().start(connection)
+    class AskedFor(aiohttp.ClientResponse):
+        async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+            if connection.protocol is not None and connection.protocol.should_close:
+                # As if it had been closed meanwhile, which is what it should have been.
+                raise aiohttp.ServerDisconnectedError
+            async with asyncio.timeout(seconds):
+                return await super().start(connection)
+
+    return AskedFor
 
 
 def _has_netrc_entry(host: str) -> bool:
@@ -260,11 +276,16 @@ class HttpSession:
             # be the time until they have done.
             connect=timeouts.connect if borrowed is None else None,
             sock_connect=timeouts.connect,
-            sock_read=timeouts.read,
+            # A timer for each piece that comes costs more than one for each wait; and it would end
+            # with an interim response (1xx). So there are timers of our own, for the head, too.
+            sock_read=None if borrowed is None else timeouts.read,
         )
-        self._patience = timeouts.connect + timeouts.read
-        if borrowed is not None:
-            self._patience += _LONGEST_QUEUE
+        self._read = timeouts.read
+        self._patience: float | None = None
+        if borrowed is not None or trace_configs:
+            # Time passes in what is not ours, too.
+            queue = 0.0 if borrowed is None else _LONGEST_QUEUE
+            self._patience = timeouts.connect + timeouts.read + queue
         self._connections = connections
         self._borrowed = borrowed
         self._trace_configs = list(trace_configs)
@@ -283,7 +304,7 @@ class HttpSession:
                 connector=aiohttp.TCPConnector(limit=self._connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=self._trace_configs,
-                response_class=_AskedFor,
+                response_class=_asked_for(self._read),
                 trust_env=False,
             )
 
@@ -327,4 +348,5 @@ class HttpSession:
                 timeout=self._timeout,
             ),
             self._patience,
+            self._read,
         )

@@ -186,11 +186,19 @@ async def test_a_connection_that_nobody_accepts_is_a_transport_error() -> None:
     assert isinstance(caught.value.__cause__, aiohttp.ClientConnectorError)
 
 
-async def test_a_silent_server_times_out() -> None:
-    """A server that never answers is a TransportError after the read timeout."""
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n"
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [b"", HEAD, b"HTTP/1.1 103 Early Hints\r\n\r\n", HEAD + b"\r\n", HEAD + b'\r\n{"success'],
+)
+async def test_a_server_that_falls_silent_times_out(beginning: bytes) -> None:
+    """Silence at any point of an answer is a TransportError after the read timeout."""
     forever = asyncio.Event()
 
-    async def silent(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(beginning)
         await forever.wait()
 
     async with byte_server(silent) as url:
