@@ -144,15 +144,42 @@ def _raise_mapped(error: Exception) -> NoReturn:
     raise mapped.forget_frames() from error
 
 
+class _Within:
+    """Ends a wait for the network that takes too long, but none whose end is there.
+
+    After a stall of the event loop, what came meanwhile and the end of the time are seen in one
+    turn: who waits has to be woken before that counts.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._timeout = asyncio.timeout(None)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+        # A moment that has passed is dealt with in the turn after that.
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._seconds, self._timeout.reschedule, 0.0)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+        await self._timeout.__aexit__(kind, error, trace)
+
+
 class Exchange:
     """One request and its response; an async context manager that frees the connection."""
 
     def __init__(
-        self, sending: Awaitable[aiohttp.ClientResponse], patience: float | None, read: float
+        self, sending: Awaitable[aiohttp.ClientResponse], patience: float | None, silence: float
     ) -> None:
         self._sending = sending
         self._patience = patience
-        self._read = read
+        self._silence = silence
         self._response: aiohttp.ClientResponse | None = None
 
     async def __aenter__(self) -> Self:
@@ -160,7 +187,7 @@ class Exchange:
             if self._patience is None:
                 self._response = await self._sending
             else:
-                async with asyncio.timeout(self._patience):
+                async with _Within(self._patience):
                     self._response = await self._sending
         except Exception as error:  # noqa: BLE001 - sorted out by the one mapping
             _raise_mapped(error)
@@ -186,7 +213,7 @@ class Exchange:
         """Return the next bytes of the body as sent; empty at its end.
 
         Raises:
-            TransportError: If the body breaks off.
+            TransportError: If the body breaks off, or nothing comes for too long.
         """
         content = self._opened.content
         try:
@@ -195,7 +222,7 @@ class Exchange:
                 return came
             if content.at_eof():
                 return b""
-            async with asyncio.timeout(self._read):
+            async with _Within(self._silence):
                 return await content.readany()
         except Exception as error:  # noqa: BLE001 - sorted out by the one mapping
             _raise_mapped(error)
@@ -211,9 +238,12 @@ class Exchange:
 
 
 def _asked_for(seconds: float) -> type[aiohttp.ClientResponse]:
-    """Return a class of responses whose head comes in time, after what they answer was sent.
+    """Return a class of responses to the request that was sent, whose head comes in time.
 
     What comes late, or twice, on a connection that is idle would be read as the next answer.
+
+    Args:
+        seconds: The time for the head, from when the request begins to be sent.
     """
 
     class AskedFor(aiohttp.ClientResponse):
@@ -221,7 +251,7 @@ def _asked_for(seconds: float) -> type[aiohttp.ClientResponse]:
             if connection.protocol is not None and connection.protocol.should_close:
                 # As if it had been closed meanwhile, which is what it should have been.
                 raise aiohttp.ServerDisconnectedError
-            async with asyncio.timeout(seconds):
+            async with _Within(seconds):
                 return await super().start(connection)
 
     return AskedFor
@@ -276,16 +306,13 @@ class HttpSession:
             # be the time until they have done.
             connect=timeouts.connect if borrowed is None else None,
             sock_connect=timeouts.connect,
-            # A timer for each piece that comes costs more than one for each wait; and it would end
-            # with an interim response (1xx). So there are timers of our own, for the head, too.
+            # In a session of ours there are timers of our own, for the head, too. aiohttp has one
+            # for each piece that comes, which costs more, and none after an interim response (1xx).
             sock_read=None if borrowed is None else timeouts.read,
         )
-        self._read = timeouts.read
+        self._silence = timeouts.read
         self._patience: float | None = None
-        if borrowed is not None or trace_configs:
-            # Time passes in what is not ours, too.
-            queue = 0.0 if borrowed is None else _LONGEST_QUEUE
-            self._patience = timeouts.connect + timeouts.read + queue
+        self._longest = timeouts.connect + timeouts.read
         self._connections = connections
         self._borrowed = borrowed
         self._trace_configs = list(trace_configs)
@@ -304,9 +331,15 @@ class HttpSession:
                 connector=aiohttp.TCPConnector(limit=self._connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=self._trace_configs,
-                response_class=_asked_for(self._read),
+                response_class=_asked_for(self._silence),
                 trust_env=False,
             )
+        if self._borrowed is not None:
+            # Its connections may be in use by others, and its responses are none of ours.
+            self._patience = self._longest + _LONGEST_QUEUE
+        elif self._session.trace_configs:
+            # Whatever hooks there are, they are waited for.
+            self._patience = self._longest
 
     async def close(self) -> None:
         """Close the session if it is ours."""
@@ -348,5 +381,5 @@ class HttpSession:
                 timeout=self._timeout,
             ),
             self._patience,
-            self._read,
+            self._silence,
         )

@@ -211,6 +211,28 @@ async def test_a_server_that_falls_silent_times_out(beginning: bytes) -> None:
         forever.set()
 
 
+@pytest.mark.parametrize("before", [b"", HEAD + b"\r\n"])
+async def test_what_has_come_is_not_late(before: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that came while the event loop stood still is taken, however long it stood."""
+    loop = asyncio.get_running_loop()
+    now = loop.time
+
+    async def stalled(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answer = HEAD + b"\r\n" + (b'{"success":true,"result":{"id":"1"}}').ljust(100)
+        writer.write(before)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        writer.write(answer[len(before) :])
+        monkeypatch.setattr(loop, "time", lambda: now() + 1000)
+
+    async with byte_server(stalled) as url:
+        timeout = Timeouts(connect=5, read=5)
+        async with BillingClient(
+            ApiToken(SECRET), base_url=url, retry=ONCE, timeout=timeout
+        ) as client:
+            assert "1" == (await client.billing_profile(ACCOUNT)).id
+
+
 @pytest.mark.parametrize(
     "answer",
     [
