@@ -1,7 +1,7 @@
 """How a record class is made: attrs knows its fields, and its instances are structs of msgspec.
 
 msgspec fills a struct in C while it reads JSON. Were the records no structs themselves, each would
-have to be copied out of one, field by field: a twelfth of all that a record costs.
+have to be copied out of one, field by field.
 """
 
 from __future__ import annotations
@@ -64,19 +64,26 @@ class _RecordType(msgspec.StructMeta):
         mcls: type[_RecordType], name: str, bases: tuple[type, ...], body: dict[str, Any]
     ) -> _RecordType:
         understood = {key: _for_msgspec(value) for key, value in body.items()}
-        caches = any(isinstance(value, cached_property) for value in body.values())
-        # Without `gc` there is less to do for each record. What refers to itself could not be
-        # freed then, but no record is made like that.
-        made = super().__new__(mcls, name, bases, understood, kw_only=True, gc=caches, dict=caches)
+        # What is cached needs a place. Without one there is no need of `gc`, which costs something
+        # for each record: only what refers to itself is not freed then, and no record is like that.
+        is_cached = any(isinstance(value, cached_property) for value in body.values())
+        has_place = is_cached or any(base.__dictoffset__ for base in bases)
+        made = super().__new__(
+            mcls, name, bases, understood, kw_only=True, gc=has_place, dict=has_place
+        )
         made._body = body
         return made
 
 
 def _frozen(record_type: _RecordType, *, kw_only: bool) -> _RecordType:
-    fields = record_type.__struct_fields__
-    # In the order of the body, even if a base class has the field, too; each has a default.
-    own = {name: value for name, value in record_type.__dict__["_body"].items() if name in fields}
+    body = record_type.__dict__["_body"]
     del record_type._body  # noqa: SLF001 - it is kept for here only
+    fields = record_type.__struct_fields__
+    inherited = getattr(record_type.__base__, "__struct_fields__", ())
+    if lacking := [name for name in fields if name not in inherited and name not in body]:
+        raise TypeError(f"{record_type.__name__}.{lacking[0]} has no default")
+    # In the order of the body, even if a base class has the field, too.
+    own = {name: value for name, value in body.items() if name in fields}
     return attrs.frozen(
         record_type,
         these={name: _for_attrs(value) for name, value in own.items()},
@@ -102,7 +109,11 @@ else:
     RecordBase = _RecordType("RecordBase", (msgspec.Struct,), {"__module__": __name__})
 
     def record_class(*, kw_only: bool) -> Callable[[_RecordType], _RecordType]:
-        """Make a record class of the class below: one that is frozen, and that attrs knows."""
+        """Make a record class of the class below: one that is frozen, and that attrs knows.
+
+        Args:
+            kw_only: True, for type checkers: a struct's fields are given by name only.
+        """
         return partial(_frozen, kw_only=kw_only)
 
 
@@ -124,7 +135,7 @@ def unfrozen(
     body |= {name: given for name, (_, given) in fields.items() if given is not msgspec.NODEFAULT}
     name = f"_Unfrozen{record_type.__name__}"
     made: Any = msgspec.StructMeta.__new__(
-        _RecordType, name, (record_type,), body, kw_only=True, gc=False, **config
+        _RecordType, name, (record_type,), body, kw_only=True, **config
     )
     # Not in its body, where msgspec would not heed them; and both, since only together they are one
     # slot of CPython's, which is the quick way.

@@ -76,15 +76,15 @@ def _place(path: Path) -> str:
 
 
 def _imports(path: Path) -> Iterator[str]:
-    yield from _imported(ast.parse(path.read_text()))
+    yield from _imported(ast.parse(path.read_text()), _name(path))
 
 
-def _imported(tree: ast.AST) -> Iterator[str]:
+def _imported(tree: ast.AST, where: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "relative import"
+            assert node.level == 0, f"{where}: relative import"
             yield node.module or ""
 
 
@@ -160,5 +160,5 @@ def test_no_import_hides_from_the_running_program(path: Path) -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
     ]
-    hidden = [name for node in told_apart for name in _imported(node)]
+    hidden = [name for node in told_apart for name in _imported(node, _name(path))]
     assert not [name for name in hidden if name.partition(".")[0] == "cfbilling"]

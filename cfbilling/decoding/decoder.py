@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import attrs
 
 from cfbilling.decoding.converter import KINDS, UNREADABLE, parse, structure
-from cfbilling.decoding.structs import StructDecoder, has_struct
+from cfbilling.decoding.structs import StructDecoder, has_fast_way
 from cfbilling.errors import DecodeError
 from cfbilling.records import Record
 
@@ -43,7 +43,7 @@ class RecordDecoder(Generic[R]):
 
     def __init__(self, record_type: type[R]) -> None:
         self._record_type = record_type
-        self._structs = StructDecoder(record_type) if has_struct(record_type) else None
+        self._structs = StructDecoder(record_type) if has_fast_way(record_type) else None
 
     def decode(self, text: bytes, first_index: int = 0) -> Batch[R]:
         """Decode a JSON array of records.

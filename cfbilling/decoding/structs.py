@@ -21,13 +21,13 @@ from cfbilling._record_type import unfrozen
 from cfbilling.decoding.moments import Moments
 from cfbilling.records import Record
 
-__all__ = ["Refused", "StructDecoder", "exact_decimals", "has_struct"]
+__all__ = ["Refused", "StructDecoder", "exact_decimals", "has_fast_way"]
 
 R = TypeVar("R", bound=Record)
 
 
 class Refused(Exception):
-    """The struct met a value that only the tolerant decoder can judge."""
+    """A row holds a value that only the tolerant decoder can judge."""
 
 
 def exact_decimals() -> Callable[[str], Decimal]:
@@ -70,8 +70,8 @@ def _value_types(record_type: type[Record]) -> dict[str, Any]:
     }
 
 
-def has_struct(record_type: type[Record]) -> bool:
-    """Return whether a struct can be made: records with arrays inside are few, and small."""
+def has_fast_way(record_type: type[Record]) -> bool:
+    """Return whether it is decoded fast: records with arrays inside are few, and small."""
     return all(column.kind is not tuple for column in record_type.columns)
 
 

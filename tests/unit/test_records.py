@@ -279,6 +279,15 @@ def test_a_record_class_may_have_more_fields() -> None:
     assert record != PaygoRecord(zone_id="z")
 
 
+def test_each_field_of_a_record_has_a_default() -> None:
+    """A field that would have to be given is refused when its class is made."""
+    with pytest.raises(TypeError, match=r"Tenant\.tenant_name"):
+
+        @record_class(kw_only=True)
+        class Tenant(PaygoRecord):
+            tenant_name: str
+
+
 def test_records_share_no_state() -> None:
     """Each record of a batch has its own dict of unknown fields."""
     text = json.dumps([USAGE, USAGE]).encode()
