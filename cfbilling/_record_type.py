@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 import msgspec
@@ -129,9 +129,7 @@ def unfrozen(
         fields: Type and default of each field that msgspec is to read in another way.
         **config: What else `msgspec.Struct` is to know of the class.
     """
-    body: dict[str, Any] = {
-        "__annotations__": {name: kind for name, (kind, _) in fields.items()},
-    }
+    body: dict[str, Any] = {"__annotations__": {name: kind for name, (kind, _) in fields.items()}}
     body |= {name: given for name, (_, given) in fields.items() if given is not msgspec.NODEFAULT}
     name = f"_Unfrozen{record_type.__name__}"
     made: Any = msgspec.StructMeta.__new__(
@@ -141,4 +139,4 @@ def unfrozen(
     # slot of CPython's, which is the quick way.
     made.__setattr__ = object.__setattr__
     made.__delattr__ = object.__delattr__
-    return made  # type: ignore[no-any-return]
+    return cast("type[T]", made)

@@ -24,6 +24,7 @@ from yarl import URL
 
 from cfbilling.errors import BillingError, ConfigurationError, TransportError
 from cfbilling.options import Timeouts
+from cfbilling.transport.within import Within
 
 __all__ = ["Exchange", "HttpSession", "checked_base_url", "map_exception"]
 
@@ -144,33 +145,6 @@ def _raise_mapped(error: Exception) -> NoReturn:
     raise mapped.forget_frames() from error
 
 
-class _Within:
-    """Ends a wait for the network that takes too long, but none whose end is there.
-
-    After a stall of the event loop, what came meanwhile and the end of the time are seen in one
-    turn: who waits has to be woken before that counts.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._timeout = asyncio.timeout(None)
-
-    async def __aenter__(self) -> None:
-        await self._timeout.__aenter__()
-        # A moment that has passed is dealt with in the turn after that.
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._seconds, self._timeout.reschedule, 0.0)
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._timer.cancel()
-        await self._timeout.__aexit__(kind, error, trace)
-
-
 class Exchange:
     """One request and its response; an async context manager that frees the connection."""
 
@@ -187,7 +161,7 @@ class Exchange:
             if self._patience is None:
                 self._response = await self._sending
             else:
-                async with _Within(self._patience):
+                async with Within(self._patience):
                     self._response = await self._sending
         except Exception as error:  # noqa: BLE001 - sorted out by the one mapping
             _raise_mapped(error)
@@ -222,7 +196,7 @@ class Exchange:
                 return came
             if content.at_eof():
                 return b""
-            async with _Within(self._silence):
+            async with Within(self._silence):
                 return await content.readany()
         except Exception as error:  # noqa: BLE001 - sorted out by the one mapping
             _raise_mapped(error)
@@ -251,7 +225,7 @@ def _asked_for(seconds: float) -> type[aiohttp.ClientResponse]:
             if connection.protocol is not None and connection.protocol.should_close:
                 # As if it had been closed meanwhile, which is what it should have been.
                 raise aiohttp.ServerDisconnectedError
-            async with _Within(seconds):
+            async with Within(seconds):
                 return await super().start(connection)
 
     return AskedFor
@@ -310,9 +284,8 @@ class HttpSession:
             # for each piece that comes, which costs more, and none after an interim response (1xx).
             sock_read=None if borrowed is None else timeouts.read,
         )
-        self._silence = timeouts.read
+        self._timeouts = timeouts
         self._patience: float | None = None
-        self._longest = timeouts.connect + timeouts.read
         self._connections = connections
         self._borrowed = borrowed
         self._trace_configs = list(trace_configs)
@@ -331,15 +304,16 @@ class HttpSession:
                 connector=aiohttp.TCPConnector(limit=self._connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=self._trace_configs,
-                response_class=_asked_for(self._silence),
+                response_class=_asked_for(self._timeouts.read),
                 trust_env=False,
             )
+        longest = self._timeouts.connect + self._timeouts.read
         if self._borrowed is not None:
             # Its connections may be in use by others, and its responses are none of ours.
-            self._patience = self._longest + _LONGEST_QUEUE
+            self._patience = longest + _LONGEST_QUEUE
         elif self._session.trace_configs:
             # Whatever hooks there are, they are waited for.
-            self._patience = self._longest
+            self._patience = longest
 
     async def close(self) -> None:
         """Close the session if it is ours."""
@@ -381,5 +355,5 @@ class HttpSession:
                 timeout=self._timeout,
             ),
             self._patience,
-            self._silence,
+            self._timeouts.read,
         )
